@@ -1,0 +1,100 @@
+# Open Sharedroot. `make` alone prints this help; what it does not list is not supported.
+#
+# set-up and look:
+#   make demo          boot two machines from one shared root and show it (installs what it needs)
+#   make check         unit, image and core VM tests (installs what it needs)
+# install:
+#   make install       install below $(DESTDIR)/usr: command osr, dracut modules
+#   make uninstall     remove what install brought
+# tests by tier:
+#   make unit          unit, golden and hook tests, linters and types: seconds, no root
+#   make lint          ruff, shellcheck and dash over the code
+#   make types         mypy --strict over code and tests
+#   make image-check   build images, look into them, run the agent in them
+#   make vm-check      the core VM cases;  CASE=NAME for one of all cases
+#   make vm-check-all  every VM case; writes docs/vm-cases.md
+#   make matrix        the full-featured NFSv4 boot on Debian 12, 13 and sid; writes docs/matrix.md
+#   make bench         measure and compare: image size, agent's time, boot time; writes docs/bench.md
+#   make clean         remove what the build and the tests left in this directory
+#
+# variables: DESTDIR, prefix (/usr), PYTHON (/usr/bin/python3), OSR_LAB_CACHE (where root trees and images are kept)
+
+prefix ?= /usr
+sbindir ?= $(prefix)/sbin
+libdir ?= $(prefix)/lib/osr
+dracutdir ?= $(prefix)/lib/dracut
+PYTHON ?= /usr/bin/python3
+VENV = .venv
+RUN = $(VENV)/bin/python
+
+# dracut 108 and newer keep 50 to 59 for modules from elsewhere; it is the version that has an initqueue module.
+numbers = $(if $(wildcard $(DESTDIR)$(dracutdir)/modules.d/*initqueue),55 56,95 96)
+osr_module = $(DESTDIR)$(dracutdir)/modules.d/$(word 1,$(numbers))osr
+cluster_module = $(DESTDIR)$(dracutdir)/modules.d/$(word 2,$(numbers))osr-cluster
+dracut_conf = $(DESTDIR)$(dracutdir)/dracut.conf.d/50-osr.conf
+packages = $(sort $(dir $(wildcard osr_boot/*.py osr_boot/*/*.py)))
+
+.PHONY: help install uninstall demo check unit lint types image-check vm-check vm-check-all matrix bench clean setup setup-lab
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q;1,1b' | sed -n '1,24p'
+
+install:
+	for directory in $(packages); do install -d "$(DESTDIR)$(libdir)/$$directory" && \
+	  install -m 644 $$directory*.py "$(DESTDIR)$(libdir)/$$directory" || exit 1; done
+	install -d "$(DESTDIR)$(sbindir)" "$(osr_module)" "$(cluster_module)" "$(dir $(dracut_conf))"
+	sed 's|@libdir@|$(libdir)|' packaging/osr.in > "$(DESTDIR)$(sbindir)/osr"
+	chmod 755 "$(DESTDIR)$(sbindir)/osr"
+	install -m 755 dracut/95osr/module-setup.sh "$(osr_module)"
+	install -m 644 dracut/95osr/osr-*.sh "$(osr_module)"
+	install -m 755 dracut/96osr-cluster/module-setup.sh "$(cluster_module)"
+	install -m 644 dracut/96osr-cluster/osr-*.sh "$(cluster_module)"
+	install -m 644 dracut/50-osr.conf "$(dracut_conf)"
+
+uninstall:
+	rm -rf "$(DESTDIR)$(libdir)" "$(DESTDIR)$(dracutdir)"/modules.d/[0-9][0-9]osr "$(DESTDIR)$(dracutdir)"/modules.d/[0-9][0-9]osr-cluster
+	rm -f "$(DESTDIR)$(sbindir)/osr" "$(dracut_conf)"
+	for directory in "$(DESTDIR)$(sbindir)" "$(dir $(dracut_conf))" "$(DESTDIR)$(dracutdir)/modules.d" "$(DESTDIR)$(dracutdir)"; do \
+	  rmdir -p --ignore-fail-on-non-empty "$$directory" 2>/dev/null || true; done
+
+# --- tests -----------------------------------------------------------------------------------------------------------
+
+setup:
+	@tests/setup dev
+
+setup-lab:
+	@tests/setup lab
+
+unit: setup
+	$(RUN) -m pytest -q tests/unit tests/golden tests/hooks
+
+lint: setup
+	$(RUN) -m pytest -q tests/unit/test_linters.py -k "not mypy"
+
+types: setup
+	$(RUN) -m pytest -q tests/unit/test_linters.py -k mypy
+
+image-check: setup setup-lab
+	$(RUN) -m pytest -q tests/image
+
+vm-check: setup-lab
+	$(PYTHON) -m tests.vm $(if $(CASE),$(CASE),--core)
+
+vm-check-all: setup-lab
+	$(PYTHON) -m tests.vm --all --table docs/vm-cases.md
+
+check: setup setup-lab
+	$(PYTHON) -m tests.check
+
+demo: setup-lab
+	$(PYTHON) -m tests.demo
+
+matrix: setup-lab
+	$(PYTHON) -m tests.vm --matrix --table docs/matrix.md
+
+bench: setup-lab
+	$(PYTHON) -m tests.bench --table docs/bench.md
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,90 @@
+#!/bin/bash
+# Open Sharedroot, static initrd: the boot agent, node identity, CDSLs and hand-over.
+# Links and root are dracut's own (root=nfs:..., ip=...); 96osr-cluster takes them over.
+
+# The package lies where `make install` put it.
+osr_home=/usr/lib/osr
+
+# What unmounts the root at shutdown, kept in memory by the stage "shutdown".
+osr_shutdown_programs="umount mount poweroff reboot halt losetup stat sleep timeout mkdir cat ls rm"
+
+# called by dracut
+check() {
+    require_binaries /usr/bin/python3 ip || return 1
+    # only by name: dracut -a "osr"
+    return 255
+}
+
+# called by dracut
+depends() {
+    # dracut mounts the root of a static initrd; with osr-cluster the agent does, and needs only the drivers.
+    if [[ " ${add_dracutmodules-} ${force_add_dracutmodules-} " == *" osr-cluster "* ]]; then
+        echo base shutdown
+    else
+        echo base shutdown nfs
+    fi
+    # From dracut 108 on the initqueue is a module; before, its name is unknown.
+    compgen -G "$dracutbasedir/modules.d/[0-9][0-9]initqueue" > /dev/null && echo initqueue
+    return 0
+}
+
+# called by dracut
+install() {
+    local _object _script
+    if [[ ${hostonly-} ]]; then
+        dwarning "osr: host-only image: it boots machines like this one only; leave -H away for all nodes"
+    fi
+    inst /usr/bin/python3
+    PYTHONPATH=$osr_home /usr/bin/python3 -s -B -m osr_boot.bundle "$initdir" > "$initdir/osr-objects" \
+        || { dfatal "osr: the boot agent cannot be put into the image"; exit 1; }
+    while read -r _object; do
+        osr_libraries "$_object"
+    done < "$initdir/osr-objects"
+    rm -f -- "$initdir/osr-objects"
+
+    inst_multiple ip modprobe mount umount
+    # shellcheck disable=SC2086
+    inst_multiple $osr_shutdown_programs
+    mkdir -p "$initdir/etc/osr"
+    osr_shutdown_list > "$initdir/etc/osr/shutdown.list"
+
+    inst_simple "$moddir/osr-lib.sh" /lib/osr-lib.sh
+    inst_hook pre-pivot 90 "$moddir/osr-pre-pivot.sh"
+    dracut_need_initqueue
+}
+
+# Install the libraries that a shared object is linked with; dracut looks only into executable files.
+osr_libraries() {
+    local _library
+    for _library in $(ldd "$1" 2> /dev/null | sed -n 's|.*=> \(/[^ ]*\) .*|\1|p'); do
+        inst_library "$_library"
+    done
+}
+
+# Print every file that the shutdown needs, libraries and links on the way included.
+osr_shutdown_list() {
+    local _program _shell
+    _shell=$(readlink -f "$initdir/bin/sh")
+    {
+        echo /shutdown
+        echo /bin/sh
+        for _program in "${_shell#"$initdir"}" $osr_shutdown_programs; do
+            osr_with_libraries "$(command -v "$_program")"
+        done
+        for _program in "$dracutbasedir"/modules.d/*base/dracut*lib.sh; do
+            echo "/lib/${_program##*/}"
+        done
+    } | sort -u
+}
+
+# Print a program, what it links to and the libraries of that, as paths.
+osr_with_libraries() {
+    local _real
+    echo "$1"
+    _real=$(readlink -f "$1")
+    [[ $_real == "$1" ]] || echo "$_real"
+    ldd "$_real" 2> /dev/null | sed -n 's|^[^/]*\(/[^ ]*\) (0x.*|\1|p' | while read -r _library; do
+        echo "$_library"
+        readlink -f "$_library"
+    done
+}

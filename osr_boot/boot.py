@@ -1,0 +1,162 @@
+"""`osr boot STAGE`: one stage of a boot, called by a dracut hook.
+
+`plan` finds out who we are and writes the plan; every other stage performs its part of that plan. Exit status: 0 done,
+75 not yet (call again), anything else: the boot cannot go on and the last screen has said why.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from osr_boot.errors import ConfigError, IdentityError, NotYet, OperationFailed, OsrError
+from osr_boot.linux import Linux
+from osr_boot.state import State
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from osr_boot.model import Cluster, Cmdline, Facts
+
+CONFIG = "/etc/osr/cluster.json"
+CLUSTER_CONF = "/etc/cluster/cluster.conf"
+COMPILE_TIMEOUT = 60
+STAGES = ("plan", "network", "root", "cdsl", "handover", "shutdown")
+
+
+def main(words: list[str]) -> int:
+    """Run one stage. Returns the exit status."""
+    if len(words) != 1 or words[0] not in STAGES:
+        raise ConfigError("which stage?", hint=f"usage: osr boot {'|'.join(STAGES)}")
+    stage = words[0]
+    system = Linux()
+    begin = system.uptime() - time.process_time()  # the interpreter's own start counts as ours
+    state = State(system)
+    outcome: dict[str, Any] = {"started": round(begin, 3), "outcome": "failed", "ops": []}
+    report = state.report()
+    report.setdefault("stages", {})[stage] = outcome
+    try:
+        if stage == "plan":
+            _plan(system, state, report)
+        else:
+            _perform(stage, system, state, outcome["ops"])
+        outcome["outcome"] = "finished"
+        state.done(stage)
+        return 0
+    except NotYet as error:
+        outcome.update(outcome="waiting", error=error.message)
+        return error.exit_status
+    except OsrError as error:
+        outcome.update(error=error.message, hint=error.hint)
+        _last_screen(stage, error, report, system)
+        return error.exit_status
+    finally:
+        wall = system.uptime() - begin
+        outcome.update(seconds=round(wall, 4), own=round(wall - system.away, 4), programs=system.programs)
+        state.write_report(report)
+
+
+def _perform(stage: str, system: Linux, state: State, done: list[dict[str, Any]]) -> None:
+    """Perform a stage of the written plan."""
+    from osr_boot import plan
+    from osr_boot.execute import execute
+
+    try:
+        text = system.read(state.plan_file)
+    except FileNotFoundError:
+        raise NotYet("there is no plan yet") from None
+    operations = plan.loads(text, stages=(stage,)).stages[stage]
+    # The timeout is not part of the plan: a plan knows no clock.
+    system.deadline = state.began() + int(state.report().get("timeout", 150))
+    execute(operations, system, done, lambda line: system.say(f"{stage} {line}"))
+
+
+def _plan(system: Linux, state: State, report: dict[str, Any]) -> None:
+    """Find out who we are and write the plan. Raises NotYet until the boot's deadline."""
+    from osr_boot import cmdline as kernel
+    from osr_boot import facts, identity, plan
+
+    cmdline = kernel.parse(system.read("/proc/cmdline"))
+    report["timeout"] = cmdline.timeout
+    began = state.began()
+    here = facts.gather()
+    static = not system.exists(CONFIG)
+    cluster = _mounted_cluster(system, cmdline) if static else _compiled_cluster(system, cmdline, here)
+    try:
+        found = identity.identify(cmdline, here, cluster)
+    except NotYet as error:
+        if not static and system.uptime() < began + cmdline.timeout:
+            if "plan" not in report.get("spoken", ()):
+                report["spoken"] = ["plan"]
+                system.say(f"{error.message}; waiting up to {cmdline.timeout} s for a link that is")
+            raise
+        everything = cluster if static else _compiled_cluster(system, cmdline, None)
+        raise IdentityError(error.message, hint=identity.unknown_machine(here, everything)) from None
+    warnings = (*cmdline.warnings, *found.warnings)
+    for warning in warnings:
+        system.say(f"warning: {warning}")
+    made = plan.make(found.node, cmdline, because=found.because, warnings=warnings, static=static)
+    report["node"] = {"name": made.node, "id": made.nodeid}
+    report["because"] = made.because
+    report["config_version"] = cluster.config_version
+    system.say(f'this is node "{made.node}" (id {made.nodeid}): {made.because}')
+    system.write(state.plan_file, plan.dumps(made))
+
+
+def _compiled_cluster(system: Linux, cmdline: Cmdline, here: Facts | None) -> Cluster:
+    """Return the nodes of the image's cluster that the evidence could mean; all of them for no facts."""
+    from osr_boot import compiled
+
+    text = system.read(CONFIG)
+    if here is None:
+        return compiled.load(text)
+    macs = (*(nic.mac for nic in here.nics), *filter(None, (cmdline.bootif,)))
+    return compiled.select(text, macs=macs, nodeid=cmdline.nodeid, name=cmdline.node, dmi=here.dmi)
+
+
+def _mounted_cluster(system: Linux, cmdline: Cmdline) -> Cluster:
+    """Return the cluster of a static initrd: cluster.conf of the mounted root, read by the root's own osr.
+
+    Without such a file a node id on the kernel command line is enough.
+    """
+    from osr_boot import compiled
+    from osr_boot.model import Cluster, Node
+    from osr_boot.ops.mounts import resolve
+    from osr_boot.plan import NEWROOT
+
+    if system.exists(resolve(system, NEWROOT, CLUSTER_CONF)):
+        return compiled.load(system.run(("osr", "compile", CLUSTER_CONF), root=NEWROOT, timeout=COMPILE_TIMEOUT))
+    if cmdline.nodeid is None:
+        raise IdentityError(
+            f"no {CLUSTER_CONF} on the root, and no nodeid= on the kernel command line",
+            hint="add nodeid=N to the boot entry, or write a cluster.conf with this machine's MAC address",
+        )
+    return Cluster(nodes=(Node(name="", nodeid=cmdline.nodeid),))
+
+
+def _last_screen(stage: str, error: OsrError, report: dict[str, Any], system: Linux) -> None:
+    """Say what failed, where, and what to do, as the last thing on the console."""
+    import textwrap
+
+    def part(title: str, text: str) -> list[str]:
+        lines = [piece for line in text.split("\n") for piece in textwrap.wrap(line, 92, drop_whitespace=False) or [""]]
+        return [f"  {title if number == 0 else '':6}{line}" for number, line in enumerate(lines)]
+
+    where = f'stage "{stage}"'
+    if isinstance(error, OperationFailed):
+        where += f", operation {error.number}: {error.describe}"
+    node = report.get("node")
+    who = f'node "{node["name"]}" (id {node["id"]}), because {report["because"]}' if node else "not known yet"
+    shell = "`osr explain` shows the plan with what was done; add rd.shell to the kernel command line for a shell"
+    lines = [
+        "=" * 100,
+        "Open Sharedroot: this boot cannot go on",
+        *part("where", where),
+        *part("what", error.message),
+        *(part("do", error.hint) if error.hint else ()),
+        *part("who", who),
+        *part("more", shell),
+        "=" * 100,
+    ]
+    for line in lines:
+        system.say(line)

@@ -1,0 +1,25 @@
+"""The CDSL part of a boot: pure, a function of node id and directory names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osr_boot.ops.mounts import Bind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osr_boot.model import Cmdline
+    from osr_boot.ops import Operation
+
+
+def plan(nodeid: int, cmdline: Cmdline, root: str) -> Iterator[Operation]:
+    """Yield the operations that give the node its own tree on the root mounted at `root`."""
+    tree = f"{cmdline.cdsltree}/{nodeid}"
+    yield Bind(
+        root,
+        tree,
+        cmdline.cdsllink,
+        f"this node has no CDSL tree yet: on a machine that has the root mounted, `osr cdsl node-add {nodeid}` "
+        f"makes it (by hand: `cp -a {cmdline.cdsltree}/default {tree}`)",
+    )

@@ -1,0 +1,37 @@
+"""The one loop that performs operations: numbered, logged, timed, stopping at the first that fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osr_boot.errors import OperationFailed, OsrError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from osr_boot.ops import Operation
+    from osr_boot.system import System
+
+
+def execute(
+    operations: Sequence[Operation], system: System, done: list[dict[str, Any]], log: Callable[[str], None]
+) -> None:
+    """Perform the operations in order, adding an outcome to `done` for each. Raises OperationFailed."""
+    for number, operation in enumerate(operations, 1):
+        describe = operation.describe()
+        log(f"op({number}) [started]  {describe}")
+        begin = system.uptime()
+        outcome: dict[str, Any] = {"op": number, "describe": describe, "outcome": "failed", "started": round(begin, 3)}
+        done.append(outcome)
+        try:
+            note = operation.execute(system)
+        except (OsrError, OSError) as error:
+            hint = error.hint if isinstance(error, OsrError) else ""
+            outcome.update(error=str(error), hint=hint, seconds=round(system.uptime() - begin, 3))
+            log(f"op({number}) [failed]   {describe}: {error}")
+            raise OperationFailed(str(error), number=number, describe=describe, hint=hint) from error
+        outcome.update(outcome="finished", seconds=round(system.uptime() - begin, 3))
+        if note:
+            outcome["note"] = note
+        log(f"op({number}) [finished] {describe}{f': {note}' if note else ''}")

@@ -1,0 +1,158 @@
+"""NFS roots: version 4 by default, version 3 where the file says so.
+
+A version is always asked for by name: without `vers=` mount.nfs takes what the server offers, and a "v3" root may
+silently be 4.2. Version 3 is mounted without locks, since its lock daemons do not run in the initrd.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from osr_boot.errors import CommandFailed, OsrError
+from osr_boot.filesystems import Filesystem, Problem
+from osr_boot.ops import Operation
+from osr_boot.ops.mounts import CheckRoot, mounted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osr_boot.model import RootVolume
+    from osr_boot.system import System
+
+# What mount.nfs says, and what helps. Source: the texts of nfs-utils' mount.nfs and strerror(3).
+_REMEDIES = {
+    "No such file or directory": "the server does not export that path: compare with `exportfs -v` on the server",
+    "access denied": "the server refuses this client: add its address to /etc/exports, then `exportfs -ra`",
+    "Permission denied": "the server refuses this client: add its address to /etc/exports, then `exportfs -ra`",
+    "Operation not permitted": "the server refuses this client: add its address to /etc/exports, then `exportfs -ra`",
+    "Connection refused": "the machine answers, but no NFS server runs on it: start nfs-server there",
+    "No route to host": "nobody answers at that address: is the server on, is the address right, the cable in place?",
+    "Network is unreachable": "no address or gateway of this node reaches the server: check eth/@ip, @mask, @gateway",
+    "timed out": "the server does not answer: is it on, does a firewall drop port 2049?",
+    "no end after": "the server does not answer: is it on, does a firewall drop port 2049?",
+    "Protocol not supported": "the server does not speak this NFS version: see its `cat /proc/fs/nfsd/versions`",
+    "requested NFS version": "the server does not speak this NFS version: see its `cat /proc/fs/nfsd/versions`",
+    "unknown filesystem": "the image has no nfs driver: rebuild it for this kernel",
+    "No such device": "the image has no nfs driver: rebuild it for this kernel",
+}
+
+
+@dataclass(frozen=True)
+class MountNfs(Operation):
+    """Mount an NFS export, trying again while the server is not there yet."""
+
+    source: str
+    target: str
+    options: str
+    attempts: int
+    """0: as many as the boot's deadline allows"""
+    pause: int
+    """seconds between attempts; 0: 1, 2, 4, then every 8"""
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"mount {self.source} ({self.options}) on {self.target}"
+
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """See Operation."""
+        return (("mount", "-t", "nfs", "-o", self.options, self.source, self.target),)
+
+    def execute(self, system: System) -> str:
+        """See Operation. Returns the version that was negotiated."""
+        system.mkdir(self.target)
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                # mount.nfs in the foreground gives up by itself (retry=0); a server that drops packets holds it longer.
+                system.run(self.commands()[0], timeout=max(5.0, min(30.0, system.deadline - system.uptime())))
+                break
+            except CommandFailed as error:
+                said = error.output or error.message
+                reason = said.split("\n")[-1].removeprefix("mount.nfs: ").removeprefix("mount: ")
+                hint = next((remedy for text, remedy in _REMEDIES.items() if text in said), "")
+                pause = self.pause or min(2 ** (attempt - 1), 8)
+                if attempt == self.attempts or system.uptime() + pause >= system.deadline or error.status == 127:
+                    raise OsrError(
+                        f"cannot mount {self.source} after {attempt} attempts: {reason}", hint=hint or error.hint
+                    ) from None
+                system.say(f"mount {self.source}: attempt {attempt}: {reason}; next in {pause} s")
+                if attempt == 1 and hint:
+                    system.say(f"  hint: {hint}")
+                system.pause(pause)
+        _, fstype, options = mounted(system, self.target)
+        version = next((word for word in options.split(",") if word.startswith("vers=")), fstype)
+        return f"{version}, attempt {attempt}" if attempt > 1 else version
+
+
+class Nfs(Filesystem):
+    """A root on an NFS server: `server:/path`, the server by address."""
+
+    names = ("nfs", "nfs3", "nfs4")
+    modules = ("nfs", "nfsv3", "nfsv4")
+    programs = ("mount", "mount.nfs", "umount")
+    network = True
+
+    @classmethod
+    def check(cls, volume: RootVolume) -> Iterator[Problem]:
+        """See Filesystem."""
+        server, path = _split(volume.name)
+        if not server or not path:
+            yield Problem("error", f'"{volume.name}" is not SERVER:/PATH', hint='write it as "192.168.122.1:/srv/root"')
+        elif not path.startswith("/"):
+            yield Problem("error", f'the path "{path}" is not absolute', hint=f'write "{server}:/{path}"')
+        if server and not server.startswith("[") and not _is_ipv4(server):
+            hint = "give its address: an initrd has no name service"
+            yield Problem("error", f'the server "{server}" is not an address', hint=hint)
+        words = volume.mountopts.split(",")
+        asked = [word for word in words if word.startswith(("vers=", "nfsvers="))]
+        if len(asked) > 1:
+            yield Problem("error", f"two versions in mountopts: {' and '.join(asked)}", hint="keep one of them")
+        if version_of(volume).startswith("2"):
+            yield Problem("error", "NFS version 2 is gone from Linux", hint='use fstype="nfs4"')
+        elif version_of(volume).startswith("3") and volume.shared and "ro" not in words:
+            yield Problem(
+                "warning",
+                "NFSv3 is mounted without locks: two nodes that lock one file of the shared root both get the lock, "
+                "so package databases and CDSL changes are not safe from each other",
+                hint='use fstype="nfs4", whose locks need no further service',
+            )
+
+    @classmethod
+    def plan(cls, volume: RootVolume, target: str, *, readonly: bool) -> Iterator[Operation]:
+        """See Filesystem."""
+        server, path = _split(volume.name)
+        given = [word for word in volume.mountopts.split(",") if word]
+        version = version_of(volume)
+        words = ["ro" if readonly else "rw"] if not {"ro", "rw"} & set(given) else []
+        words += [f"vers={version}", "retry=0"]
+        if version.startswith("3") and not {"lock", "nolock"} & set(given):
+            words.append("nolock")
+        words += [word for word in given if not word.startswith(("vers=", "nfsvers=", "retry="))]
+        source = f"{server}:{path}"
+        yield MountNfs(source, target, ",".join(words), volume.attempts, volume.pause)
+        yield CheckRoot(target, source)
+
+
+def version_of(volume: RootVolume) -> str:
+    """Return the NFS version that a volume asks for: its options, else its type, else 4."""
+    for word in volume.mountopts.split(","):
+        key, _, value = word.partition("=")
+        if key in ("vers", "nfsvers") and value:
+            return value
+    return volume.fstype.removeprefix("nfs") or "4"
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return server and path of `server:/path`; an IPv6 address stands in brackets."""
+    if name.startswith("["):
+        server, _, path = name.partition("]")
+        return f"{server}]", path.removeprefix(":")
+    server, _, path = name.partition(":")
+    return server, path
+
+
+def _is_ipv4(text: str) -> bool:
+    parts = text.split(".")
+    return len(parts) == 4 and all(part.isdigit() and len(part) < 4 and int(part) < 256 for part in parts)

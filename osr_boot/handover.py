@@ -1,0 +1,77 @@
+"""What the booted system must know so that it leaves the boot's links and the host name alone.
+
+All of it lies in /run, which survives switch_root and which only this node sees: nothing on the shared root changes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osr_boot.ops.files import KeepShutdown, WriteFiles
+from osr_boot.ops.mounts import BindHostname
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osr_boot.model import Nic, Node
+    from osr_boot.ops import Operation
+
+HOSTNAME_FILE = "/run/osr/hostname"
+SHUTDOWN_LIST = "/etc/osr/shutdown.list"
+SHUTDOWN_ROOT = "/run/initramfs"
+
+
+def plan(hostname: str, nics: tuple[Nic, ...], root: str) -> Iterator[Operation]:
+    """Yield the operations of the hand-over, for a node that configured `nics` itself."""
+    mine = tuple(nic for nic in nics if nic.onboot)
+    if mine:
+        names = ", ".join(nic.name for nic in mine)
+        files = [text for nic in mine for text in _networkd(nic)] + [_networkmanager(mine), *_ifupdown(mine)]
+        yield WriteFiles(f"tell the network managers to leave {names} alone", tuple(files))
+    if hostname:
+        yield WriteFiles(f'leave the host name "{hostname}" for the system', ((HOSTNAME_FILE, f"{hostname}\n"),))
+        yield BindHostname(root, HOSTNAME_FILE)
+
+
+def plan_shutdown() -> Iterator[Operation]:
+    """Yield the operations that make the shutdown independent of the root."""
+    yield KeepShutdown(SHUTDOWN_LIST, SHUTDOWN_ROOT)
+
+
+def hostname_of(node: Node) -> str:
+    """Return the host name of a node."""
+    return node.hostname or node.name
+
+
+def _networkd(nic: Nic) -> Iterator[tuple[str, str]]:
+    """Yield systemd-networkd's file for a link; source: `man systemd.network`.
+
+    Unmanaged=yes would be the plainer word, but systemd-networkd-wait-online then never sees a link come up.
+    """
+    lines = ["[Match]", f"MACAddress={nic.mac}", f"Name={nic.name}", "", "[Network]", "KeepConfiguration=yes"]
+    lines += ["DHCP=no", "IPv6AcceptRA=no", "LinkLocalAddressing=no"]
+    if nic.address and nic.address != "dhcp":
+        lines.append(f"Address={nic.address}")
+    if nic.gateway:
+        lines.append(f"Gateway={nic.gateway}")
+    # The number sorts before every profile of the shared /etc: the first file that matches a link wins.
+    yield f"/run/systemd/network/00-osr-{nic.name}.network", "\n".join(lines) + "\n"
+
+
+def _networkmanager(nics: tuple[Nic, ...]) -> tuple[str, str]:
+    """Return NetworkManager's file; source: `man NetworkManager.conf`, section device."""
+    sections = [f"[device-osr-{nic.name}]\nmatch-device=mac:{nic.mac}\nmanaged=0\n" for nic in nics]
+    return "/run/NetworkManager/conf.d/00-osr.conf", "\n".join(sections)
+
+
+def _ifupdown(nics: tuple[Nic, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the files for ifupdown; source: `man ifup` (--read-environment), Debian's networking.service.
+
+    The drop-in excludes the links both when networking.service starts and when it stops; hot-plug events go past it.
+    """
+    names = " ".join(nic.name for nic in nics)
+    unit = f'[Service]\nEnvironment="EXCLUDE_INTERFACES={names}"\n'
+    yield "/run/systemd/system/networking.service.d/50-osr.conf", unit
+    for nic in nics:
+        path = f"/run/systemd/system/ifup@{nic.name}.service.d/50-osr.conf"
+        yield path, "[Unit]\nConditionPathExists=!/run/osr/plan.json\n"

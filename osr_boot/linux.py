@@ -1,0 +1,139 @@
+"""The machine we run on: the only module that starts programs or changes anything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from osr_boot.errors import CommandFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A program of ours never depends on who called: no inherited language, no inherited search path.
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+
+# The kernel's own files are written in place: there is nothing to rename over them.
+_KERNEL = ("/proc/", "/sys/")
+
+
+class Linux:
+    """The real machine. `programs` and `away` (seconds in programs and waits) are what the report subtracts."""
+
+    def __init__(self, *, deadline: float = float("inf")) -> None:
+        self.deadline = deadline
+        self.programs = 0
+        self.away = 0.0
+
+    def run(self, argv: Sequence[str], *, input: str = "", timeout: float = 30, root: str = "/") -> str:
+        """See System.run. The child gets an argument list, its own session and no terminal."""
+        self.programs += 1
+        begin = time.monotonic()
+        try:
+            done = subprocess.run(
+                argv,
+                input=input,
+                env=ENVIRONMENT,
+                timeout=timeout,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                preexec_fn=(lambda: os.chroot(root)) if root != "/" else None,
+                cwd="/",
+            )
+        except FileNotFoundError:
+            raise CommandFailed(
+                f'program "{argv[0]}" not found', status=127, hint="rebuild the image; a module's check missed it"
+            ) from None
+        except subprocess.TimeoutExpired:
+            raise CommandFailed(f"{pasteable(argv)}: no end after {timeout:.0f} s", status=124) from None
+        finally:
+            self.away += time.monotonic() - begin
+        if done.returncode:
+            said = done.stderr.strip() or done.stdout.strip()
+            raise CommandFailed(
+                f"{pasteable(argv)}: {said or f'exit status {done.returncode}'}", status=done.returncode, output=said
+            )
+        return done.stdout
+
+    def read(self, path: str) -> str:
+        """See System.read."""
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+
+    def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
+        """See System.write."""
+        if path.startswith(_KERNEL):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            return
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        new = f"{path}.new"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        os.replace(new, path)
+
+    def exists(self, path: str) -> bool:
+        """See System.exists."""
+        return os.path.exists(path)
+
+    def isdir(self, path: str) -> bool:
+        """See System.isdir."""
+        return os.path.isdir(path)
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """See System.names."""
+        try:
+            return tuple(sorted(os.listdir(path)))
+        except OSError:
+            return ()
+
+    def readlink(self, path: str) -> str:
+        """See System.readlink."""
+        try:
+            return os.readlink(path)
+        except OSError:
+            return ""
+
+    def mkdir(self, path: str) -> None:
+        """See System.mkdir."""
+        os.makedirs(path, exist_ok=True)
+
+    def copy(self, source: str, target: str) -> None:
+        """See System.copy. The bytes go from file to file inside the kernel."""
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if os.path.islink(source):
+            if not os.path.lexists(target):
+                os.symlink(os.readlink(source), target)
+            return
+        with open(source, "rb") as old, open(target, "wb") as new:
+            status = os.fstat(old.fileno())
+            sent = 1
+            while sent:
+                sent = os.sendfile(new.fileno(), old.fileno(), None, 16 << 20)
+            os.fchmod(new.fileno(), status.st_mode & 0o7777)
+
+    def uptime(self) -> float:
+        """See System.uptime."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def pause(self, seconds: float) -> None:
+        """See System.pause."""
+        self.away += seconds
+        time.sleep(seconds)
+
+    def say(self, text: str) -> None:
+        """See System.say. Under systemd standard error is the journal and the console, without it the console."""
+        sys.stderr.write(f"osr: {text}\n")
+        sys.stderr.flush()
+
+
+def pasteable(argv: Sequence[str]) -> str:
+    """Return the command as a person can paste it into a shell."""
+    import shlex  # only a failure needs it
+
+    return " ".join(shlex.quote(word) for word in argv)

@@ -1,0 +1,146 @@
+"""The values that everything else is a function of: frozen, made of text, numbers and tuples.
+
+MAC addresses are normalised by the parsers (`52:54:00:00:00:01`: lower case, colons); IP addresses are text that
+`ipaddress` has accepted, so that a boot stage need not import it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Nic:
+    """One link of a node as cluster.conf wants it (`com_info/eth`)."""
+
+    name: str
+    mac: str = ""
+    """normalised; empty for a bond, a VLAN or a bridge"""
+    address: str = ""
+    """`10.0.0.1/24`, `dhcp`, or empty for a link without address"""
+    gateway: str = ""
+    onboot: bool = True
+    driver: str = ""
+    """kernel module to load before the link is looked for"""
+    mtu: int = 0
+    """bytes; 0 leaves the driver's"""
+    onlink: bool = False
+    """True: the gateway is reached directly although it is in no subnet of the link"""
+    line: int = 0
+    """where it begins in cluster.conf, 0 if that is unknown"""
+
+
+@dataclass(frozen=True)
+class RootVolume:
+    """The root filesystem of a node (`com_info/rootvolume`)."""
+
+    name: str
+    """`server:/path`, `/dev/...`, `LABEL=...` or `UUID=...`"""
+    fstype: str
+    """`nfs`, `nfs3`, `nfs4`, ...: a name that a file in osr_boot/filesystems registers"""
+    mountopts: str = ""
+    attempts: int = 0
+    """`mounttimes`; 0: as often as the boot's deadline allows"""
+    pause: int = 0
+    """`mountwait`, seconds between attempts; 0: the filesystem's own"""
+    shared: bool = True
+    """False: every node has a disk of its own under this name"""
+    line: int = 0
+    """where it begins in cluster.conf, 0 if that is unknown"""
+
+
+@dataclass(frozen=True)
+class Dmi:
+    """The machine's own words about itself, or a node's expectation of them; empty is unknown."""
+
+    product_uuid: str = ""
+    product_serial: str = ""
+    chassis_asset_tag: str = ""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One `clusternode`. `line` is where it begins in cluster.conf, 0 if that is unknown."""
+
+    name: str
+    nodeid: int
+    nics: tuple[Nic, ...] = ()
+    rootvolume: RootVolume | None = None
+    hostname: str = ""
+    """the host name if it is not the node's name"""
+    votes: int = 1
+    dmi: Dmi = field(default_factory=Dmi)
+    line: int = 0
+
+    @property
+    def macs(self) -> tuple[str, ...]:
+        """Every MAC address that is evidence of this node."""
+        return tuple(nic.mac for nic in self.nics if nic.mac)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster.conf, or the part of it that a boot needs: `nodes` may then be a selection."""
+
+    name: str = ""
+    config_version: int = 0
+    nodes: tuple[Node, ...] = ()
+    source: str = ""
+    """the file it came from, for messages"""
+    sha256: str = ""
+    """of that file, in hexadecimal: tells a stale image"""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A network link that this machine really has."""
+
+    name: str
+    mac: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of the machine: links in the kernel's order, and DMI."""
+
+    nics: tuple[Link, ...] = ()
+    dmi: Dmi = field(default_factory=Dmi)
+
+
+@dataclass(frozen=True)
+class Cmdline:
+    """Our part of the kernel command line, and dracut's where we need it.."""
+
+    nodeid: int | None = None
+    node: str = ""
+    bootif: str = ""
+    """MAC address of the link that the boot loader used"""
+    root: str = ""
+    rootfstype: str = ""
+    rootflags: str = ""
+    readonly: bool = False
+    cdsltree: str = "/cluster/cdsl"
+    cdsllink: str = "/cdsl.local"
+    cdslsharedtree: str = "/cluster/shared"
+    enabled: bool = True
+    timeout: int = 150
+    """seconds"""
+    breaks: tuple[str, ...] = ()
+    """stages before which a shell is wanted"""
+    debug: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to say about a cluster.conf. Sorts by line.
+
+    `severity` is `error` (the boot of some node would be wrong or impossible) or `warning`.
+    `place` is where in the document, in words: `node "node1", eth "eth0"`.
+    """
+
+    line: int
+    severity: str
+    place: str
+    message: str
+    hint: str = ""

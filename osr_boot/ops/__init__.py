@@ -1,0 +1,73 @@
+"""What an operation is. The operations themselves are in the files beside this one and with their filesystem.
+
+An operation is a frozen dataclass of text, numbers, truth values and tuples of them: it can be shown, written as
+JSON, read back and executed. Its name there is where its class lies, `ops.links.SetUp`, so that a boot stage imports
+only the files whose operations it executes.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from osr_boot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from osr_boot.system import System
+
+_HOMES = ("ops.", "filesystems.", "cluster.", "cdsl.")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step of a boot."""
+
+    def describe(self) -> str:
+        """Return one line for a person."""
+        raise NotImplementedError
+
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """Return what a person could paste, as argument lists; empty for an operation that writes files."""
+        return ()
+
+    def input(self) -> str:
+        """Return what the command reads from its standard input."""
+        return ""
+
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Return the files that it writes, as (path, text)."""
+        return ()
+
+    def execute(self, system: System) -> str:
+        """Do it. Return what only the doing could tell (a negotiated version), or nothing. Raises OsrError."""
+        raise NotImplementedError
+
+
+def to_json(operation: Operation) -> dict[str, Any]:
+    """Return the operation as JSON values, with what it says about itself."""
+    name = f"{type(operation).__module__.split('.', 1)[1]}.{type(operation).__name__}"
+    value = {"op": name, **vars(operation), "describe": operation.describe(), "commands": operation.commands()}
+    if operation.input():
+        value["input"] = operation.input()
+    if operation.files():
+        value["files"] = dict(operation.files())
+    return value
+
+
+def from_json(value: dict[str, Any]) -> Operation:
+    """Return the operation that `to_json` made the value of. Raises ConfigError."""
+    name = value.get("op", "")
+    module, _, kind = str(name).rpartition(".")
+    if not module.startswith(_HOMES):
+        raise ConfigError(f'the plan has an operation "{name}" that this version does not know')
+    __import__(f"osr_boot.{module}")
+    operation: type[Operation] = getattr(sys.modules[f"osr_boot.{module}"], kind)
+    return operation(**{field: _frozen(value[field]) for field in operation.__dataclass_fields__})
+
+
+def _frozen(value: Any) -> Any:
+    """Return JSON's lists as the tuples they were."""
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

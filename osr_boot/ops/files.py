@@ -1,0 +1,91 @@
+"""Operations that write files and the host name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from osr_boot.errors import OsrError
+from osr_boot.ops import Operation
+
+if TYPE_CHECKING:
+    from osr_boot.system import System
+
+HOSTNAME = "/proc/sys/kernel/hostname"
+
+
+@dataclass(frozen=True)
+class SetHostname(Operation):
+    """Name this machine, before the first mount: an NFSv4 client is known to its server by its host name.
+
+    Two nodes with one name ("localhost", "(none)") evict each other's leases at the server without end.
+    """
+
+    name: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f'set host name "{self.name}"'
+
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """See Operation."""
+        return ((HOSTNAME, f"{self.name}\n"),)
+
+    def execute(self, system: System) -> str:
+        """See Operation."""
+        system.write(HOSTNAME, f"{self.name}\n")
+        return ""
+
+
+@dataclass(frozen=True)
+class WriteFiles(Operation):
+    """Write small text files, for a reason that a person can read."""
+
+    why: str
+    texts: tuple[tuple[str, str], ...]
+
+    def describe(self) -> str:
+        """See Operation."""
+        return self.why
+
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """See Operation."""
+        return self.texts
+
+    def execute(self, system: System) -> str:
+        """See Operation."""
+        for path, text in self.texts:
+            system.write(path, text)
+        return f"{len(self.texts)} files"
+
+
+@dataclass(frozen=True)
+class KeepShutdown(Operation):
+    """Keep the programs that unmount the root at shutdown in memory, where they do not need the root.
+
+    systemd-shutdown changes to /run/initramfs as its last step. Without this copy dracut would unpack an image found
+    on the shared root there, which may be any node's, over a network that is going away.
+    """
+
+    listing: str
+    """file with one path a line, made when the image was built"""
+    target: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"keep what the shutdown needs in {self.target}"
+
+    def execute(self, system: System) -> str:
+        """See Operation."""
+        try:
+            paths = system.read(self.listing).split("\n")
+            for path in filter(None, paths):
+                system.copy(path, self.target + path)
+        except OSError as error:
+            raise OsrError(
+                f"cannot keep the shutdown's programs: {error}",
+                hint="is /run full? if a file is missing, rebuild the image",
+            ) from None
+        for directory in ("proc", "sys", "dev", "run", "tmp", "oldroot"):
+            system.mkdir(f"{self.target}/{directory}")
+        return f"{len(paths) - 1} files"

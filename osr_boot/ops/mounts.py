@@ -1,0 +1,159 @@
+"""Operations that mount, and that look at what was mounted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from osr_boot.errors import OsrError
+from osr_boot.ops import Operation
+
+if TYPE_CHECKING:
+    from osr_boot.system import System
+
+# What systemd mounts over or starts; source: `man file-hierarchy`, `man systemd-switch-root.service`.
+NEEDED = ("proc", "sys", "dev", "run", "etc", "sbin/init")
+
+
+@dataclass(frozen=True)
+class CheckRoot(Operation):
+    """Look whether the mounted tree is a root that can be switched to, and name everything that it lacks."""
+
+    root: str
+    source: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"check that {self.source} is a root filesystem"
+
+    def execute(self, system: System) -> str:
+        """See Operation."""
+        missing = [name for name in NEEDED if not _is_there(system, self.root, name)]
+        if missing:
+            raise OsrError(
+                f"{self.source} is no root filesystem: it has no {', no '.join(missing)}",
+                hint="is it the right export or device? make empty directories with `mkdir`; "
+                "copy a system into it where init is missing",
+            )
+        return ""
+
+
+@dataclass(frozen=True)
+class ReportRoot(Operation):
+    """Say what dracut mounted as the root, and with which version: a "v3" root may silently be 4.2."""
+
+    root: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "look what dracut mounts as the root"
+
+    def execute(self, system: System) -> str:
+        """See Operation. Before dracut has mounted it there is nothing to see."""
+        source, fstype, options = mounted(system, self.root)
+        version = next((word for word in options.split(",") if word.startswith("vers=")), "")
+        return " ".join(filter(None, (source, fstype, version))) or "not mounted yet"
+
+
+@dataclass(frozen=True)
+class Bind(Operation):
+    """Mount a directory of the shared root on another one of it. Both paths are below `root`."""
+
+    root: str
+    source: str
+    target: str
+    remedy: str
+    """what to do when the source is missing"""
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"bind {self.source} on {self.target}"
+
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """See Operation."""
+        return (("mount", "--bind", self.root + self.source, self.root + self.target),)
+
+    def execute(self, system: System) -> str:
+        """See Operation. The paths are resolved inside the root: a link on it leads nobody out of it."""
+        source = resolve(system, self.root, self.source)
+        target = resolve(system, self.root, self.target)
+        if not system.isdir(source):
+            raise OsrError(f"{self.source} is missing on the shared root", hint=self.remedy)
+        if not system.isdir(target):
+            raise OsrError(
+                f"{self.target} is missing on the shared root", hint=f"make it there: `mkdir {self.target}`"
+            )
+        system.run(("mount", "--bind", source, target))
+        return ""
+
+
+@dataclass(frozen=True)
+class BindHostname(Operation):
+    """Mount this node's host name over /etc/hostname, where the shared root has such a file for all nodes.
+
+    Where there is none systemd keeps the name that the kernel has; a symbolic link (into the node's CDSL tree) is the
+    administrator's own arrangement.
+    """
+
+    root: str
+    source: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "let /etc/hostname be this node's own, if the shared root has one"
+
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """See Operation."""
+        return (("mount", "--bind", self.source, f"{self.root}/etc/hostname"),)
+
+    def execute(self, system: System) -> str:
+        """See Operation."""
+        plain = f"{resolve(system, self.root, '/etc')}/hostname"
+        if system.readlink(plain):
+            return "a link: left alone"
+        if not system.exists(plain):
+            return "none: the kernel's name stays"
+        system.run(("mount", "--bind", self.source, plain))
+        return "mounted over"
+
+
+def resolve(system: System, root: str, path: str) -> str:
+    """Return the real path of `path` as a process chrooted to `root` would find it, with `root` before it.
+
+    Raises OsrError on a loop of symbolic links. A name that does not exist is kept as it is.
+    """
+    todo = path.split("/")[::-1]
+    done: list[str] = []
+    followed = 0
+    while todo:
+        name = todo.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            done = done[:-1]
+            continue
+        target = system.readlink("/".join([root, *done, name]))
+        if not target:
+            done.append(name)
+            continue
+        followed += 1
+        if followed > 40:  # the kernel's own limit; source: man path_resolution
+            raise OsrError(f"{path}: too many symbolic links")
+        if target.startswith("/"):
+            done = []
+        todo.extend(target.split("/")[::-1])
+    return "/".join([root, *done])
+
+
+def mounted(system: System, target: str) -> tuple[str, str, str]:
+    """Return (source, type, options) of what is mounted last on `target`; empty texts if nothing is."""
+    found = ("", "", "")
+    for line in system.read("/proc/self/mounts").split("\n"):
+        words = line.split(" ")
+        if len(words) > 3 and words[1] == target:
+            found = (words[0], words[2], words[3])
+    return found
+
+
+def _is_there(system: System, root: str, name: str) -> bool:
+    return system.exists(resolve(system, root, f"/{name}"))

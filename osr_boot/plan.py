@@ -1,0 +1,122 @@
+"""The plan of a boot: pure, a function of command line, node and nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from osr_boot.errors import ConfigError
+from osr_boot.ops import Operation, from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from osr_boot.model import Cmdline, Node, RootVolume
+
+FORMAT = 1
+STAGES = ("network", "root", "cdsl", "handover", "shutdown")
+NEWROOT = "/sysroot"
+
+# Words after root= that dracut and systemd know as NFS; source: man dracut.cmdline.
+_NFS_ROOTS = {"nfs": "nfs", "nfs4": "nfs4", "/dev/nfs": "nfs"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who we are, why, and every operation of the boot by stage."""
+
+    node: str
+    nodeid: int
+    because: str
+    warnings: tuple[str, ...]
+    stages: Mapping[str, tuple[Operation, ...]]
+
+
+def make(
+    node: Node,
+    cmdline: Cmdline,
+    *,
+    because: str,
+    warnings: tuple[str, ...] = (),
+    static: bool = False,
+    root: str = NEWROOT,
+) -> Plan:
+    """Return the plan for a node. In a static initrd links and root are dracut's. Raises ConfigError."""
+    from osr_boot import handover
+    from osr_boot.cdsl import boot as cdsl
+
+    hostname = handover.hostname_of(node)
+    stages = dict.fromkeys(STAGES, ())  # type: dict[str, tuple[Operation, ...]]
+    volume = None if static else volume_of(node, cmdline)
+    if not static:
+        from osr_boot import network
+
+        stages["network"] = tuple(network.plan(node))
+    stages["root"] = tuple(_root(volume, cmdline, root, "" if static else hostname))
+    stages["cdsl"] = tuple(cdsl.plan(node.nodeid, cmdline, root))
+    stages["handover"] = tuple(handover.plan(hostname, () if static else node.nics, root))
+    if volume or _is_nfs(cmdline):  # for a disk of its own dracut keeps the image that knows the way to it
+        stages["shutdown"] = tuple(handover.plan_shutdown())
+    return Plan(node.name, node.nodeid, because, warnings, stages)
+
+
+def _root(volume: RootVolume | None, cmdline: Cmdline, root: str, hostname: str) -> Iterator[Operation]:
+    from osr_boot import filesystems
+    from osr_boot.ops.files import SetHostname
+    from osr_boot.ops.mounts import ReportRoot
+
+    if hostname:
+        yield SetHostname(hostname)
+    if volume:
+        yield from filesystems.find(volume.fstype).plan(volume, root, readonly=cmdline.readonly)
+    else:
+        yield ReportRoot(root)
+
+
+def volume_of(node: Node, cmdline: Cmdline) -> RootVolume | None:
+    """Return the root volume: `root=` if the administrator gave one, else cluster.conf's.
+
+    None if dracut mounts what `root=` says (a disk of its own). Raises ConfigError.
+    """
+    from osr_boot.model import RootVolume
+
+    if not cmdline.root:
+        if node.rootvolume is None:
+            raise ConfigError(
+                f'node "{node.name}" has no root volume', hint="add <rootvolume name= fstype=/> to its com_info"
+            )
+        return node.rootvolume
+    if not _is_nfs(cmdline):
+        return None
+    kind, _, name = cmdline.root.partition(":")
+    return RootVolume(name, cmdline.rootfstype or _NFS_ROOTS[kind], cmdline.rootflags)
+
+
+def _is_nfs(cmdline: Cmdline) -> bool:
+    return cmdline.root.partition(":")[0] in _NFS_ROOTS
+
+
+def dumps(plan: Plan) -> str:
+    """Return the plan as the JSON document that `osr explain --json` prints and /run/osr/plan.json is."""
+    document = {
+        "format": FORMAT,
+        "node": {"name": plan.node, "id": plan.nodeid},
+        "because": plan.because,
+        "warnings": plan.warnings,
+        "stages": {stage: [to_json(operation) for operation in plan.stages[stage]] for stage in STAGES},
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def loads(text: str, *, stages: tuple[str, ...] = STAGES) -> Plan:
+    """Return the plan of a document, with only the stages that are asked for. Raises ConfigError."""
+    try:
+        value = json.loads(text)
+        if value["format"] != FORMAT:
+            raise ConfigError(f"the plan has format {value['format']}, this version knows {FORMAT}")
+        operations = {stage: tuple(from_json(item) for item in value["stages"].get(stage, ())) for stage in stages}
+        node = value["node"]
+        return Plan(node["name"], node["id"], value["because"], tuple(value["warnings"]), operations)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"the plan cannot be read: {error!r}", hint="was /run/osr/plan.json edited?") from None

@@ -1,0 +1,45 @@
+"""What an image needs: kernel modules and programs, as the filesystem files and the agent declare them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from osr_boot import filesystems
+
+if TYPE_CHECKING:
+    from osr_boot.model import Cluster
+
+# What the agent's own operations start, whatever the root is.
+PROGRAMS = ("ip", "modprobe", "mount", "umount")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Names of kernel modules and programs, sorted."""
+
+    modules: tuple[str, ...]
+    programs: tuple[str, ...]
+
+    def as_text(self) -> str:
+        """Return a line a need: `module NAME` or `program NAME`."""
+        lines = [f"module {name}" for name in self.modules] + [f"program {name}" for name in self.programs]
+        return "".join(f"{line}\n" for line in lines)
+
+    def as_json(self) -> str:
+        """Return one JSON document."""
+        return json.dumps({"format": 1, "modules": self.modules, "programs": self.programs}) + "\n"
+
+
+def of(cluster: Cluster | None) -> Needs:
+    """Return the needs of a cluster's root volumes and links; of every known filesystem for None."""
+    if cluster is None:
+        kinds, drivers = set(filesystems.known().values()), set()
+    else:
+        volumes = [node.rootvolume for node in cluster.nodes if node.rootvolume]
+        kinds = {filesystems.find(fstype) for fstype in {volume.fstype for volume in volumes}}
+        drivers = {nic.driver for node in cluster.nodes for nic in node.nics if nic.driver}
+    modules = {module for kind in kinds for module in kind.modules} | drivers
+    programs = {program for kind in kinds for program in kind.programs} | set(PROGRAMS)
+    return Needs(tuple(sorted(modules)), tuple(sorted(programs)))
