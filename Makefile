@@ -37,7 +37,7 @@ packages = $(sort $(dir $(wildcard osr_boot/*.py osr_boot/*/*.py)))
 .PHONY: help install uninstall demo check unit lint types image-check vm-check vm-check-all matrix bench clean setup setup-lab
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q;1,1b' | sed -n '1,24p'
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
 install:
 	for directory in $(packages); do install -d "$(DESTDIR)$(libdir)/$$directory" && \

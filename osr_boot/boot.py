@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from osr_boot.errors import ConfigError, IdentityError, NotYet, OperationFailed, OsrError
 from osr_boot.linux import Linux
 from osr_boot.state import State
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from osr_boot.errors import ConfigError, OsrError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
@@ -210,8 +210,8 @@ def _facts(options: argparse.Namespace) -> Facts:
     """Return the facts of --mac or --facts. Raises ConfigError."""
     import json
 
-    from osr_boot.model import Dmi, Facts, Link
     from osr_boot import mac as hardware
+    from osr_boot.model import Dmi, Facts, Link
 
     if options.mac:
         return Facts(tuple(Link(f"link{number}", hardware.parse(mac)) for number, mac in enumerate(options.mac)))

@@ -5,11 +5,10 @@ All of it lies in /run, which survives switch_root and which only this node sees
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from osr_boot.ops.files import KeepShutdown, WriteFiles
 from osr_boot.ops.mounts import BindHostname
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -65,12 +64,14 @@ def _networkmanager(nics: tuple[Nic, ...]) -> tuple[str, str]:
 
 
 def _ifupdown(nics: tuple[Nic, ...]) -> Iterator[tuple[str, str]]:
-    """Yield the files for ifupdown; source: `man ifup` (--read-environment), Debian's networking.service.
+    """Yield the files for ifupdown; source: `man ifup` (--exclude), Debian's networking.service and ifup@.service.
 
-    The drop-in excludes the links both when networking.service starts and when it stops; hot-plug events go past it.
+    The links are left out when networking.service starts and when it stops; hot-plug events come by ifup@.
     """
-    names = " ".join(nic.name for nic in nics)
-    unit = f'[Service]\nEnvironment="EXCLUDE_INTERFACES={names}"\n'
+    ours = "".join(f" --exclude={nic.name}" for nic in nics)
+    up, down = f"/sbin/ifup -a --read-environment{ours}", f"/sbin/ifdown -a --read-environment --exclude=lo{ours}"
+    hotplug = f"-/bin/sh -c 'if [ -f /run/network/restart-hotplug ]; then {up} --allow=hotplug; fi'"
+    unit = f"[Service]\nExecStart=\nExecStart={up}\nExecStart={hotplug}\nExecStop=\nExecStop={down}\n"
     yield "/run/systemd/system/networking.service.d/50-osr.conf", unit
     for nic in nics:
         path = f"/run/systemd/system/ifup@{nic.name}.service.d/50-osr.conf"

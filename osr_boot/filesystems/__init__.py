@@ -6,10 +6,10 @@ docs/adding-a-filesystem.md shows how to write one. Nothing outside its file nam
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from osr_boot.errors import ConfigError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import ClassVar

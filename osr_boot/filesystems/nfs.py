@@ -7,13 +7,13 @@ silently be 4.2. Version 3 is mounted without locks, since its lock daemons do n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.filesystems import Filesystem, Problem
 from osr_boot.ops import Operation
 from osr_boot.ops.mounts import CheckRoot, mounted
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from osr_boot.errors import ConfigError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 

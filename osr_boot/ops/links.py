@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from osr_boot.errors import OsrError
 from osr_boot.ops import Operation
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from osr_boot.system import System
 

@@ -1,0 +1,1 @@
+"""Tests in tiers: unit, golden and hooks (seconds, no root), image (builds images), vm (boots machines)."""

@@ -1,0 +1,21 @@
+"""A unit test that starts a program nobody planned for fails, and so does one that waits."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_programs(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("programs"):
+        return
+
+    def refuse(argv: Any, *_: Any, **__: Any) -> None:
+        pytest.fail(f"started a program: {argv}")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"slept {seconds} s"))

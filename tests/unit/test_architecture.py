@@ -1,0 +1,93 @@
+"""The rules between the modules, read from their imports and seen in a fresh interpreter."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "osr_boot"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
+DOORS = {"lxml": "clusterconf.py", "netifaces": "facts.py", "subprocess": "linux.py"}
+# These touch the machine, or are not part of a boot; every other module is pure.
+IMPURE = {
+    "__main__.py",
+    "boot.py",
+    "bundle.py",
+    "cli.py",
+    "clusterconf.py",
+    "facts.py",
+    "filesystems/__init__.py",
+    "linux.py",
+}
+FORBIDDEN = {"os", "subprocess", "socket", "shutil", "time", "pathlib", "tempfile"}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(PACKAGE)) for path in paths]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=names(MODULES))
+def test_only_its_door_imports_a_library(path: Path) -> None:
+    for library, door in DOORS.items():
+        if library in imports(path):
+            assert names([path]) == [door]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=names(MODULES))
+def test_pure_modules_cannot_touch_the_machine(path: Path) -> None:
+    if names([path])[0] not in IMPURE:
+        assert not imports(path) & FORBIDDEN
+
+
+@pytest.mark.parametrize("path", MODULES, ids=names(MODULES))
+def test_module_is_short_and_has_a_noun_for_a_name(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+    assert path.stem not in ("util", "utils", "helpers", "helper", "misc", "common")
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has loaded after `code`."""
+    probe = f"import sys, json\nbare = set(sys.modules)\n{code}\nprint(json.dumps(sorted(set(sys.modules) - bare)))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n{probe}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(json.loads(done.stdout))
+
+
+PLAN = """
+from osr_boot import plan, identity, cmdline, compiled
+from osr_boot.model import Node, Nic, RootVolume, Cmdline
+node = Node("n", 1, (Nic("eth0", "52:54:00:00:00:01", "10.0.0.1/24"),), RootVolume("10.0.0.9:/r", "nfs"))
+plan.dumps(plan.make(node, Cmdline(), because="x"))
+"""
+
+
+@pytest.mark.programs
+def test_planning_loads_nothing_that_could_act() -> None:
+    loaded = loaded_by(PLAN)
+    assert "osr_boot.plan" in loaded
+    assert not loaded & {"subprocess", "socket", "shutil", "lxml", "netifaces", "osr_boot.linux"}
+
+
+@pytest.mark.programs
+def test_a_boot_stage_loads_only_what_it_uses() -> None:
+    loaded = loaded_by("import osr_boot.cli, osr_boot.boot")
+    assert "osr_boot.boot" in loaded
+    assert not loaded & {"argparse", "ipaddress", "logging", "pathlib", "typing", "lxml", "osr_boot.clusterconf"}
+    assert not loaded & {"osr_boot.network", "osr_boot.identity", "osr_boot.compiled", "osr_boot.filesystems.nfs"}

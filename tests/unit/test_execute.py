@@ -1,0 +1,114 @@
+"""The loop: numbered, logged, stopping at the first failure, and the files of a boot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from osr_boot.dry import Dry
+from osr_boot.errors import OperationFailed, OsrError
+from osr_boot.execute import execute
+from osr_boot.explain import plan_lines, status_lines
+from osr_boot.handover import plan as handover
+from osr_boot.model import Nic
+from osr_boot.ops import Operation
+from osr_boot.ops.files import KeepShutdown, SetHostname
+from osr_boot.plan import STAGES, Plan
+from osr_boot.state import State
+
+if TYPE_CHECKING:
+    from osr_boot.system import System
+
+
+@dataclass(frozen=True)
+class Step(Operation):
+    """Takes two seconds, says a note, or fails."""
+
+    note: str
+    fails: bool = False
+
+    def describe(self) -> str:
+        return f"step {self.note}"
+
+    def execute(self, system: System) -> str:
+        system.pause(2)
+        if self.fails:
+            raise OsrError("it broke", hint="mend it")
+        return self.note
+
+
+def test_order_numbers_and_outcomes() -> None:
+    done: list[dict[str, Any]] = []
+    lines: list[str] = []
+    with pytest.raises(OperationFailed) as caught:
+        execute((Step("a"), Step("b", fails=True), Step("c")), Dry(), done, lines.append)
+    assert lines == [
+        "op(1) [started]  step a",
+        "op(1) [finished] step a: a",
+        "op(2) [started]  step b",
+        "op(2) [failed]   step b: it broke",
+    ]
+    assert [(one["op"], one["outcome"], one["seconds"]) for one in done] == [(1, "finished", 2.0), (2, "failed", 2.0)]
+    assert (caught.value.number, caught.value.hint) == (2, "mend it")
+
+
+def test_a_plan_with_its_outcomes_is_explained() -> None:
+    stages: dict[str, tuple[Operation, ...]] = dict.fromkeys(STAGES, ())
+    stages["root"] = (SetHostname("node1"), Step("b"), Step("c"))
+    ops = [{"outcome": "finished"}, {"outcome": "failed", "error": "it broke", "hint": "mend it"}]
+    lines = list(plan_lines(Plan("node1", 1, "why", ("careful",), stages), {"stages": {"root": {"ops": ops}}}))
+    assert 'node "node1" (id 1), because why' in lines
+    assert "warning: careful" in lines
+    assert '  1. done   set host name "node1"' in lines
+    assert "  2. FAILED step b" in lines
+    assert "       why: it broke" in lines
+    assert "       do:  mend it" in lines
+    assert "  3.        step c" in lines
+
+
+def test_status_shows_the_negotiated_version() -> None:
+    report = {"node": {"name": "n", "id": 1}, "stages": {"root": {"outcome": "finished", "seconds": 1.0, "ops": []}}}
+    lines = list(status_lines(report, ("10.0.0.1:/r", "nfs4", "rw,vers=4.2")))
+    assert "root     10.0.0.1:/r (nfs4, vers=4.2)" in lines
+
+
+def test_state_counts_from_the_first_call() -> None:
+    system = Dry()
+    system.clock = 12.5
+    state = State(system)
+    assert state.began() == 12.5
+    system.clock = 99
+    assert State(system).began() == 12.5
+
+
+def test_a_broken_report_does_not_stop_a_boot() -> None:
+    system = Dry({"/run/osr/report.json": "{truncated"})
+    assert State(system).report()["stages"] == {}
+
+
+def test_handover_tells_every_network_manager_about_the_link_and_no_other() -> None:
+    nics = (Nic("eth0", "52:54:00:00:00:01", "10.0.0.11/24", gateway="10.0.0.1"), Nic("eth1", "", "", onboot=False))
+    system = Dry()
+    next(iter(handover("node1", nics, "/sysroot"))).execute(system)
+    networkd = system.files["/run/systemd/network/00-osr-eth0.network"]
+    assert "MACAddress=52:54:00:00:00:01\n" in networkd
+    assert "KeepConfiguration=yes\n" in networkd
+    assert "Address=10.0.0.11/24\nGateway=10.0.0.1\n" in networkd
+    assert "match-device=mac:52:54:00:00:00:01\nmanaged=0\n" in system.files["/run/NetworkManager/conf.d/00-osr.conf"]
+    networking = system.files["/run/systemd/system/networking.service.d/50-osr.conf"]
+    assert networking.count("--exclude=eth0") == 3
+    assert not any("eth1" in path + text for path, text in system.files.items())
+
+
+def test_keep_shutdown_copies_the_list() -> None:
+    system = Dry({"/list": "/bin/sh\n/shutdown\n", "/bin/sh": "shell", "/shutdown": "script"})
+    assert KeepShutdown("/list", "/run/initramfs").execute(system) == "2 files"
+    assert system.files["/run/initramfs/bin/sh"] == "shell"
+    assert system.isdir("/run/initramfs/oldroot")
+
+
+def test_keep_shutdown_names_a_missing_file() -> None:
+    with pytest.raises(OsrError, match="/bin/sh"):
+        KeepShutdown("/list", "/run/initramfs").execute(Dry({"/list": "/bin/sh\n"}))

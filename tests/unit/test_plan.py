@@ -1,0 +1,133 @@
+"""Plans: what is in them, that they round-trip, and that every filesystem keeps the rules."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from osr_boot import filesystems, plan, requires
+from osr_boot.errors import ConfigError
+from osr_boot.model import Cluster, Cmdline, Nic, Node, RootVolume
+from osr_boot.ops import Operation, from_json, to_json
+
+NIC = Nic("eth0", "52:54:00:00:00:01", "10.0.0.11/24", gateway="10.0.0.1", driver="e1000")
+NODE = Node("node1", 1, (NIC,), RootVolume("10.0.0.1:/srv/root", "nfs"))
+# A root volume that each kind of filesystem finds nothing wrong with.
+VOLUMES = {True: "10.0.0.1:/srv/root", False: "/dev/disk/by-label/root"}
+
+
+def names(operations: tuple[Operation, ...]) -> list[str]:
+    return [type(operation).__name__ for operation in operations]
+
+
+def test_full_featured() -> None:
+    made = plan.make(NODE, Cmdline(), because="MAC")
+    assert {stage: names(operations) for stage, operations in made.stages.items()} == {
+        "network": ["LoadDriver", "SetUp", "WaitCarrier"],
+        "root": ["SetHostname", "MountNfs", "CheckRoot"],
+        "cdsl": ["Bind"],
+        "handover": ["WriteFiles", "WriteFiles", "BindHostname"],
+        "shutdown": ["KeepShutdown"],
+    }
+
+
+def test_the_host_name_is_set_before_the_first_mount() -> None:
+    kinds = names(plan.make(NODE, Cmdline(), because="").stages["root"])
+    assert kinds.index("SetHostname") < kinds.index("MountNfs")
+
+
+def test_static_leaves_links_and_root_to_dracut() -> None:
+    made = plan.make(NODE, Cmdline(root="nfs:10.0.0.1:/srv/root"), because="", static=True)
+    assert names(made.stages["network"]) == []
+    assert names(made.stages["root"]) == ["ReportRoot"]
+    assert names(made.stages["cdsl"]) == ["Bind"]
+    assert names(made.stages["shutdown"]) == ["KeepShutdown"]
+    assert not any("network" in operation.describe() for operation in made.stages["handover"])
+
+
+def test_static_with_a_disk_of_its_own_keeps_dracuts_shutdown() -> None:
+    made = plan.make(NODE, Cmdline(root="/dev/vda"), because="", static=True)
+    assert made.stages["shutdown"] == ()
+
+
+def test_root_by_hand_wins() -> None:
+    volume = plan.volume_of(NODE, Cmdline(root="nfs4:10.9.9.9:/other", rootflags="soft"))
+    assert volume == RootVolume("10.9.9.9:/other", "nfs4", "soft")
+    assert plan.volume_of(NODE, Cmdline(root="LABEL=root")) is None
+
+
+def test_a_node_without_root_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no root volume"):
+        plan.make(Node("node1", 1, (NIC,)), Cmdline(), because="")
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_round_trip(static: bool) -> None:
+    made = plan.make(NODE, Cmdline(), because="b", warnings=("w",), static=static)
+    text = plan.dumps(made)
+    assert plan.loads(text) == made
+    assert plan.dumps(plan.loads(text)) == text
+
+
+def test_the_document_is_what_the_interface_says() -> None:
+    document = json.loads(plan.dumps(plan.make(NODE, Cmdline(), because="b")))
+    assert document["format"] == 1
+    assert document["node"] == {"name": "node1", "id": 1}
+    assert {"because", "warnings", "stages"} <= set(document)
+    set_up = document["stages"]["network"][1]
+    assert set_up["commands"] == [["ip", "-batch", "-"]]
+    assert set_up["input"].startswith("link set dev eth0 up\n")
+    assert all({"op", "describe", "commands"} <= set(op) for stage in document["stages"].values() for op in stage)
+    assert "/run/systemd/network/00-osr-eth0.network" in document["stages"]["handover"][0]["files"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 99}', "null"])
+def test_a_broken_plan_is_an_error_of_ours(text: str) -> None:
+    with pytest.raises(ConfigError):
+        plan.loads(text)
+
+
+@pytest.mark.parametrize("name", ["os.system", "linux.Linux", "", "ops.__init__.sys", "ops.files.Nothing"])
+def test_a_plan_cannot_name_anything_but_operations(name: str) -> None:
+    with pytest.raises((ConfigError, AttributeError, ImportError)):
+        from_json({"op": name})
+
+
+@pytest.mark.parametrize("fstype", filesystems.known())
+class TestEveryFilesystem:
+    """A new file in osr_boot/filesystems is held to these without a word here."""
+
+    def volume(self, fstype: str) -> RootVolume:
+        return RootVolume(VOLUMES[filesystems.find(fstype).network], fstype)
+
+    def operations(self, fstype: str) -> list[Operation]:
+        return list(filesystems.find(fstype).plan(self.volume(fstype), "/sysroot", readonly=False))
+
+    def test_checks(self, fstype: str) -> None:
+        problems = list(filesystems.find(fstype).check(self.volume(fstype)))
+        assert not [problem.message for problem in problems if problem.severity == "error"]
+        assert list(filesystems.find(fstype).check(RootVolume("", fstype)))
+
+    def test_plans_and_round_trips(self, fstype: str) -> None:
+        operations = self.operations(fstype)
+        assert operations
+        assert [from_json(json.loads(json.dumps(to_json(operation)))) for operation in operations] == operations
+        assert all(operation.describe() for operation in operations)
+
+    def test_declares_every_program_that_it_runs(self, fstype: str) -> None:
+        ran = {argv[0] for operation in self.operations(fstype) for argv in operation.commands()}
+        assert ran <= set(filesystems.find(fstype).programs)
+
+
+def test_requirements_of_a_cluster_and_of_all() -> None:
+    needs = requires.of(Cluster(nodes=(NODE,)))
+    assert {"nfs", "nfsv4", "e1000"} <= set(needs.modules)
+    assert {"ip", "mount", "mount.nfs"} <= set(needs.programs)
+    assert set(requires.of(None).programs) >= {"mount.nfs"}
+
+
+def test_every_program_of_a_plan_is_required() -> None:
+    made = plan.make(NODE, Cmdline(), because="")
+    ran = {argv[0] for stage in made.stages.values() for operation in stage for argv in operation.commands()}
+    assert ran <= set(requires.of(Cluster(nodes=(NODE,))).programs)
