@@ -5,10 +5,9 @@ Shipped, not a test's mock: `--dry-run` and the tests of every operation use the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from osr_boot.errors import CommandFailed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 

@@ -6,10 +6,10 @@ import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from osr_boot.errors import CommandFailed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from osr_boot import filesystems
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from osr_boot.model import Cluster
 
