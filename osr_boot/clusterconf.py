@@ -1,0 +1,246 @@
+"""cluster.conf read: its text becomes a Cluster, and everything that is wrong with it becomes findings.
+
+Three layers, each with one job: document.py reads XML, this file makes values of elements one by one, validate.py
+looks at what the values mean together. A value that is wrong is a finding, and then as good as absent: a cluster with
+errors among its findings is there to be talked about, not to be booted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from osr_boot import document, pending, spelling, validate, values
+from osr_boot.errors import ConfigError
+from osr_boot.model import Cluster, Dmi, Finding, Nic, Node, RootVolume
+from osr_boot.spelling import place_of
+from osr_boot.values import Unfit, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeVar
+
+    from osr_boot.document import Element
+
+    Value = TypeVar("Value")
+
+MAX_FINDINGS = 10_000
+"""enough for one in each of 10,000 nodes; a file that is made to have more costs no more time"""
+LARGEST_ID = 2**31 - 1
+"""source: corosync.conf(5), nodeid: 32 bits, of which DLM takes 31"""
+
+
+def read(path: str) -> tuple[Cluster, tuple[Finding, ...]]:
+    """Return the cluster of a file and all findings, sorted by line. Raises ConfigError if it cannot be opened."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(document.MAX_BYTES + 1)
+    except FileNotFoundError:
+        hint = "name the file: `osr check FILE`; README.md has an example to begin with"
+        raise ConfigError(f"{path}: there is no such file", hint=hint) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{path}: cannot be read: {reason}", hint="name a file that you may read") from None
+    return parse(data, source=path)
+
+
+def parse(data: bytes, *, source: str = "") -> tuple[Cluster, tuple[Finding, ...]]:
+    """Return the cluster of a document and all findings, sorted by line."""
+    try:
+        root = document.parse(data)
+    except document.Malformed as error:
+        return Cluster(source=source), (Finding(error.line, "error", "document", error.message, error.hint),)
+    if root.name != "cluster":
+        message = f'the outermost element is {shown(root.name)}, not "cluster"'
+        return Cluster(source=source), (
+            Finding(root.line, "error", "document", message, "is that really the cluster.conf?"),
+        )
+    reader = _Reader()
+    cluster = Cluster(source=source)
+    try:
+        reader.extend(spelling.findings(root))
+        cluster = reader.cluster(root, source, hashlib.sha256(data).hexdigest())
+        reader.extend(validate.findings(cluster, frozenset(reader.doubtful)))
+    except _Enough:
+        pass
+    found = sorted(reader.found, key=lambda finding: (finding.line, finding.severity))
+    if len(found) > MAX_FINDINGS:
+        message = f"has more than {MAX_FINDINGS:,} findings, and only so many are shown"
+        found[-1] = Finding(found[-1].line, "error", "document", message, "mend these first, and check again")
+    return cluster, tuple(found)
+
+
+class _Enough(Exception):
+    """There are more findings than anybody would read."""
+
+
+class _Reader:
+    """Makes values of elements and collects what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.found: list[Finding] = []
+        self.doubtful: set[int] = set()
+        """lines of the nodes that have an error: what they lack may be what could not be read"""
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            self.found.append(finding)
+            if len(self.found) > MAX_FINDINGS:
+                raise _Enough
+
+    def error(self, element: Element, place: str, message: str, hint: str) -> None:
+        self.extend((Finding(element.line, "error", place, message, hint),))
+
+    def value(self, element: Element, place: str, name: str, convert: Callable[[str], Value], default: Value) -> Value:
+        """Return an attribute as a value; the default if it is absent or wrong, and then a finding."""
+        text = element.attributes.get(name, "")
+        if text:
+            try:
+                return convert(text)
+            except Unfit as unfit:
+                self.error(element, place, f"{name} {shown(text)} {unfit.message}", unfit.hint)
+        elif element.kind and (attribute := element.kind.attribute(name)) and attribute.required:
+            self.error(element, place, f"has no {name}", f'add {name}="...": {attribute.meaning}')
+        return default
+
+    def cluster(self, root: Element, source: str, sha256: str) -> Cluster:
+        version = self.value(root, "cluster", "config_version", lambda text: values.number(text, 0, LARGEST_ID), 0)
+        if not root.attributes.get("config_version"):
+            hint = 'add config_version="1" and raise it with every change: it tells a stale image from a new one'
+            self.extend((Finding(root.line, "warning", "cluster", "has no config_version", hint),))
+        if not root.attributes.get("name"):
+            self.extend((Finding(root.line, "warning", "cluster", "has no name", 'add name="..."'),))
+        nodes = [node for group in root.all("clusternodes") for node in group.all("clusternode")]
+        if not nodes:
+            self.error(root, "cluster", "has no node", "add <clusternodes> with a <clusternode> for each machine")
+        return Cluster(
+            root.attributes.get("name", ""), version, tuple(map(self.node, nodes)), source=source, sha256=sha256
+        )
+
+    def node(self, element: Element) -> Node:
+        before = len(self.found)
+        place = place_of(element)
+        name = self.value(element, place, "name", str, "")
+        nodeid = self.value(element, place, "nodeid", lambda text: values.number(text, 1, LARGEST_ID), 0)
+        votes = self.value(element, place, "votes", lambda text: values.number(text, 0, 65535), 1)
+        info = element.first("com_info")
+        if info is None:
+            hint = "add <com_info> with <rootvolume name= fstype=/> and <eth name= mac= ip= mask=/>"
+            self.error(element, place, "has no com_info: nothing says what it boots from", hint)
+            self.doubtful.add(element.line)
+            return Node(name, nodeid, votes=votes, line=element.line)
+        hostname = info.first("hostname")
+        dmi = info.first("dmi")
+        node = Node(
+            name,
+            nodeid,
+            nics=tuple(self.nic(eth, place) for eth in info.all("eth")),
+            rootvolume=self.rootvolume(info, place),
+            hostname=self.value(hostname, f"{place}, hostname", "name", values.host_name, "") if hostname else "",
+            votes=votes,
+            dmi=self.dmi(dmi, f"{place}, dmi") if dmi else Dmi(),
+            line=element.line,
+        )
+        if not node.hostname and name:
+            try:
+                values.host_name(name)
+            except Unfit as unfit:
+                hint = f'{unfit.hint}; or add <hostname name="..."/> to its com_info'
+                self.error(element, place, f"name {shown(name)} {unfit.message}", hint)
+        if not node.nics and node.dmi == Dmi():
+            self.error(info, place, "has no eth: nothing says which machine it is", "add <eth name= mac= ip= mask=/>")
+        for wish in info.all("rootsource"):
+            for message, hint in pending.rootsource(wish.attributes.get("name", "")):
+                self.error(wish, place_of(wish, place), message, hint)
+        for wish in info.all("filesystems"):
+            if wish.children:
+                self.error(wish, place_of(wish, place), *pending.filesystems())
+        if len(self.found) > before:
+            self.doubtful.add(element.line)
+        return node
+
+    def nic(self, eth: Element, around: str) -> Nic:
+        place = place_of(eth, around)
+        texts = eth.attributes
+        onboot = self.value(eth, place, "onboot", values.yes_no, True)
+        kind = pending.kind_of(texts)
+        mac = self.value(eth, place, "mac", values.hardware_address, "")
+        if not texts.get("mac") and not kind:
+            self.error(eth, place, "has no mac: nothing says which link it is", "add mac=, as `ip link` shows it")
+        if onboot:
+            for message, hint in pending.link(texts):
+                self.error(eth, place, message, hint)
+        address = self.address(eth, place)
+        onlink = self.value(eth, place, "onlink", values.yes_no, False)
+        if texts.get("gateway") and not texts.get("ip"):
+            self.error(eth, place, "has a gateway, but no ip", "add ip= and mask=, or remove gateway=")
+        return Nic(
+            # The names of VLANs are DEV.N; whatever the kind, the kernel must bear the name.
+            name=self.value(eth, place, "name", values.link_name, ""),
+            mac=mac,
+            address=address,
+            gateway=self.value(
+                eth,
+                place,
+                "gateway",
+                lambda text: values.gateway(text, "" if address == "dhcp" else address, onlink=onlink),
+                "",
+            ),
+            onboot=onboot,
+            driver=self.value(eth, place, "driver", values.module_name, ""),
+            # 68: the least that IPv4 must carry (RFC 791); 65535: the most that an IP packet can have.
+            mtu=self.value(eth, place, "mtu", lambda text: values.number(text, 68, 65535), 0),
+            onlink=onlink,
+            line=eth.line,
+        )
+
+    def address(self, eth: Element, place: str) -> str:
+        """Return ip and mask as `10.0.0.1/24`, `dhcp`, or nothing."""
+        text, mask = eth.attributes.get("ip", ""), eth.attributes.get("mask", "")
+        if not text:
+            if mask:
+                self.error(eth, place, "has a mask, but no ip", "add ip=, or remove mask=")
+            return ""
+        if text.lower() == "dhcp":
+            return "dhcp"
+        plain, slash, length = text.partition("/")
+        if slash and mask:
+            self.error(eth, place, f"has two masks: {shown(length)} in ip, {shown(mask)} in mask", "keep one of them")
+            return ""
+        mask = mask or length
+        if mask:
+            try:
+                values.prefix_length(mask, 6 if ":" in plain else 4)
+            except Unfit as unfit:
+                self.error(eth, place, f"mask {shown(mask)} {unfit.message}", unfit.hint)
+                mask = ""
+        else:
+            self.error(eth, place, "has an ip, but no mask", 'add mask="255.255.255.0", or whatever its network has')
+        # Without a good mask the address is still looked at, as a host of its own.
+        address = self.value(
+            eth, place, "ip", lambda _: values.address(plain, mask or ("128" if ":" in plain else "32")), ""
+        )
+        return address if mask else ""
+
+    def rootvolume(self, info: Element, around: str) -> RootVolume | None:
+        element = info.first("rootvolume")
+        if element is None:
+            self.error(info, around, "has no rootvolume: nothing to boot from", "add <rootvolume name= fstype=/>")
+            return None
+        place = place_of(element, around)
+        name = self.value(element, place, "name", str, "")
+        fstype = self.value(element, place, "fstype", str, "")
+        attempts = self.value(element, place, "mounttimes", lambda text: values.number(text, 0, 1_000_000), 0)
+        pause = self.value(element, place, "mountwait", lambda text: values.number(text, 0, 86_400), 0)
+        shared = self.value(element, place, "shared", values.yes_no, True)
+        if not (name and fstype):
+            return None
+        mountopts = element.attributes.get("mountopts", "")
+        return RootVolume(name, fstype, mountopts, attempts, pause, shared, element.line)
+
+    def dmi(self, element: Element, place: str) -> Dmi:
+        texts = {name: text.strip() for name, text in element.attributes.items()}
+        found = Dmi(texts.get("system_uuid", "").lower(), texts.get("serial", ""), texts.get("asset_tag", ""))
+        if found == Dmi():
+            self.error(element, place, "says nothing", "add system_uuid=, serial= or asset_tag=, or remove it")
+        return found

@@ -1,0 +1,163 @@
+"""The texts of cluster.conf's attributes as values: each function takes a text and returns what the model holds.
+
+What is wrong with a text is a predicate (`is the network address of 10.0.0.0/24`): the caller knows attribute, text
+and place.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+from osr_boot import mac
+
+_ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+
+
+class Unfit(Exception):
+    """The text is no such value. `message` is a predicate."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def shown(text: str) -> str:
+    """Return a text in quotes, fit for a terminal: no control characters, not endless."""
+    if len(text) > 80:
+        text = f"{text[:77]}..."
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
+    return f'"{text}"'
+
+
+def yes_no(text: str) -> bool:
+    """Return the truth value of `yes` or `no`, in any case."""
+    word = text.lower()
+    if word not in ("yes", "no"):
+        raise Unfit("is neither yes nor no", hint='write "yes" or "no"')
+    return word == "yes"
+
+
+def number(text: str, low: int, high: int) -> int:
+    """Return a decimal number from `low` to `high`."""
+    if not (text.isascii() and text.isdigit()):
+        raise Unfit(f"is not a whole number from {low} to {high}", hint="write digits only")
+    digits = text.lstrip("0") or "0"
+    if len(digits) > len(str(high)) or not low <= int(digits) <= high:
+        raise Unfit(f"is not a whole number from {low} to {high}", hint=f"choose one from {low} to {high}")
+    return int(digits)
+
+
+def hardware_address(text: str) -> str:
+    """Return a MAC address normalised: lower case, colons."""
+    address = mac.normalised(text)
+    if not address:
+        hint = "write 6 bytes (InfiniBand: 20) in hexadecimal, as `ip link` shows them: 52:54:00:12:34:56"
+        raise Unfit("is not a MAC address", hint=hint)
+    if mac.is_zero(address):
+        raise Unfit("is all zeros, which no card has for its own", hint="take it from `ip link` on the node")
+    if mac.is_group(address):
+        raise Unfit("is a multicast address, which no card has for its own", hint="take it from `ip link` on the node")
+    return address
+
+
+def address(text: str, mask: str) -> str:
+    """Return address and mask (netmask or prefix length) as `10.0.0.1/24`. Raises Unfit about the address."""
+    plain = _ip(text.partition("/")[0])
+    if plain.is_unspecified or plain.is_multicast or plain.is_loopback or plain.is_reserved:
+        kinds = ("unspecified", "multicast", "loopback", "reserved")
+        kind = next(kind for kind in kinds if getattr(plain, f"is_{kind}"))
+        raise Unfit(f"is an address that no link can have ({kind})", hint="give the node an address of its network")
+    length = prefix_length(mask, plain.version)
+    host_bits = plain.max_prefixlen - length
+    host = int(plain) & ((1 << host_bits) - 1)
+    # The two addresses of a point-to-point /31 are both the nodes' own; source: RFC 3021.
+    if plain.version == 4 and host_bits > 1:
+        network = f"{ipaddress.IPv4Address(int(plain) - host)}/{length}" if host + 1 in (1, 1 << host_bits) else ""
+        if host == 0:
+            raise Unfit(f"is the network address of {network}", hint="give the node an address of its own in there")
+        if network:
+            raise Unfit(f"is the broadcast address of {network}", hint="give the node an address of its own in there")
+    return f"{plain}/{length}"
+
+
+@lru_cache(maxsize=1024)
+def prefix_length(mask: str, version: int = 4) -> int:
+    """Return the length of a netmask (`255.255.255.0`) or prefix (`24`). Raises Unfit about the mask."""
+    hint = 'write it as "255.255.255.0" or "24"' if version == 4 else 'write it as "64"'
+    digits = mask.removeprefix("/")
+    if digits.isascii() and digits.isdigit():
+        limit = 32 if version == 4 else 128
+        if len(digits) > 3 or not 1 <= int(digits) <= limit:
+            raise Unfit(f"is not a prefix length from 1 to {limit}", hint=hint)
+        return int(digits)
+    try:
+        bits = int(ipaddress.IPv4Address(mask))
+    except ValueError:
+        raise Unfit("is neither a netmask nor a prefix length", hint=hint) from None
+    holes = bits ^ 0xFFFFFFFF
+    if version != 4 or holes & (holes + 1) or not bits:
+        raise Unfit("is not a netmask: its ones are not all in front", hint=hint)
+    return bin(bits).count("1")
+
+
+def gateway(text: str, link: str, *, onlink: bool) -> str:
+    """Return the gateway of a link that has the address `link` (`10.0.0.1/24`; empty if that is not known)."""
+    plain = _ip(text)
+    if plain.is_unspecified or plain.is_multicast or plain.is_loopback:
+        raise Unfit("is an address that no gateway can have", hint="give the router's address in this link's network")
+    if link:
+        interface = ipaddress.ip_interface(link)
+        if plain == interface.ip:
+            raise Unfit("is the link's own address", hint="give the router's address, or no gateway")
+        if plain.version != interface.version or (plain not in interface.network and not onlink):
+            raise Unfit(
+                f"is outside the network {interface.network} of the link",
+                hint='correct gateway, ip or mask; onlink="yes" if the router is reached without being in that network',
+            )
+    return str(plain)
+
+
+def link_name(text: str) -> str:
+    """Return the name of a link that Linux, and the batch language of `ip`, can bear."""
+    hint = "choose 1 to 15 letters, digits, '-', '_' and '.', such as \"eth0\""
+    if not 1 <= len(text) <= 15:
+        raise Unfit(f"has {len(text)} characters, and a link's name has 1 to 15", hint=hint)
+    if text in (".", "..", "lo") or text[0] == "-":
+        raise Unfit("is no name that a link can have", hint=hint)
+    # The kernel refuses blanks, `/`, `:`, and takes % for a template (dev_valid_name, __dev_alloc_name);
+    # the rest has a meaning of its own in `ip -batch`.
+    if wrong := sorted({letter for letter in text if not "!" <= letter <= "~" or letter in "/:%\"'#\\"}):
+        raise Unfit(f"has {shown(wrong[0])} in it, which a link's name cannot have", hint=hint)
+    return text
+
+
+def host_name(text: str) -> str:
+    """Return a host name: labels of letters, digits and inner hyphens, with dots; source: RFC 1123, gethostname(2)."""
+    hint = "use letters, digits and hyphens, and dots between parts; 64 characters at most"
+    if not 1 <= len(text) <= 64:
+        raise Unfit(f"has {len(text)} characters, and a host name has 1 to 64", hint=hint)
+    for label in text.split("."):
+        if not 1 <= len(label) <= 63 or label[0] == "-" or label[-1] == "-":
+            raise Unfit("is not a host name", hint=hint)
+        if not _ALPHANUMERIC.issuperset(label.replace("-", "")):
+            raise Unfit("is not a host name", hint=hint)
+    return text
+
+
+def module_name(text: str) -> str:
+    """Return the name of a kernel module."""
+    letters = text.replace("-", "").replace("_", "")
+    # 55: what the kernel's module table has room for (MODULE_NAME_LEN).
+    if not letters or len(text) > 55 or text[0] == "-" or not _ALPHANUMERIC.issuperset(letters):
+        raise Unfit("is not the name of a kernel module", hint="take it from `ethtool -i LINK`, without .ko")
+    return text
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        return ipaddress.IPv6Address(text) if ":" in text else ipaddress.IPv4Address(text)
+    except ValueError:
+        raise Unfit("is not an IP address", hint='write it as "192.168.122.171"') from None

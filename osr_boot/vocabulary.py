@@ -1,0 +1,246 @@
+"""The words of cluster.conf that are ours: one table, from which comes whatever needs to know them.
+
+The walk that finds misspelt words reads it; a schema and a manual page can be made from it. What others own (rm,
+quorumd, fence devices, ...) is left alone: an element that is not `ours` is looked at only for words that are
+nearly one of ours, and below an `opaque` one nothing is looked at, or even remembered: passwords stand there.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute, and what it means in words for a manual page."""
+
+    name: str
+    meaning: str
+    default: str = ""
+    """the default in words; empty: none, or required"""
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Element:
+    """An element with what may stand in it. No name is reserved for two elements of different meaning."""
+
+    name: str
+    meaning: str
+    attributes: tuple[Attribute, ...] = ()
+    children: tuple[Element, ...] = ()
+    ours: bool = True
+    """True: every word in it that is not listed is a mistake; False: Red Hat's, others may add to it"""
+    opaque: bool = False
+    """True: belongs to others, nothing below it is read"""
+    many: bool = False
+    """True: may stand more than once below its parent"""
+    effect: bool = True
+    """False: accepted, but this version does nothing with it, and says so"""
+
+    def attribute(self, name: str) -> Attribute | None:
+        """Return the attribute of that name, None if there is none."""
+        return self._attributes.get(name)
+
+    def child(self, name: str) -> Element | None:
+        """Return the element of that name that may stand below this one, None if there is none."""
+        return self._children.get(name)
+
+    @cached_property
+    def _attributes(self) -> dict[str, Attribute]:
+        return {attribute.name: attribute for attribute in self.attributes}
+
+    @cached_property
+    def _children(self) -> dict[str, Element]:
+        return {child.name: child for child in self.children}
+
+
+def _foreign(name: str, meaning: str) -> Element:
+    return Element(name, meaning, ours=False, opaque=True, many=True)
+
+
+ETH = Element(
+    "eth",
+    "a link of the node",
+    (
+        Attribute("name", "link name; `bondN` a bond, `DEV.N` a VLAN, a bridge by `type`", required=True),
+        Attribute("mac", "hardware address, 6 or 20 bytes: identity, and which link it is; required for plain links"),
+        Attribute("ip", "address, or `dhcp`; empty for a member of a bond or bridge"),
+        Attribute("mask", "netmask or prefix length"),
+        Attribute("gateway", "default gateway"),
+        Attribute("onlink", "`yes`: the gateway is reached directly although it is in no subnet of the link", "no"),
+        Attribute("master", "the bond this link is a member of"),
+        Attribute("slave", "`yes` beside `master`", "no"),
+        Attribute("type", "`BRIDGE` makes it a bridge", "Ethernet"),
+        Attribute("bridge", "the bridge this link belongs to"),
+        Attribute("driver", "kernel module to load first"),
+        Attribute("onboot", "`no`: evidence of identity, but not brought up in the initrd", "yes"),
+        Attribute("mtu", "largest packet in bytes", "the driver's"),
+    ),
+    (
+        Element(
+            "properties",
+            "options of the link",
+            children=(
+                Element(
+                    "property",
+                    '`KEY=value`, such as `BONDING_OPTS="miimon=100 mode=1"`',
+                    (Attribute("name", "key"), Attribute("value", "value")),
+                    many=True,
+                ),
+            ),
+            effect=False,
+        ),
+    ),
+    many=True,
+)
+
+COM_INFO = Element(
+    "com_info",
+    "what Open Sharedroot knows of the node",
+    children=(
+        ETH,
+        Element(
+            "rootvolume",
+            "the root filesystem",
+            (
+                Attribute("name", "`server:/path`, `/dev/...`, `LABEL=...` or `UUID=...`", required=True),
+                Attribute("fstype", "filesystem; `osr requires` knows which there are", required=True),
+                Attribute("shared", "`no`: every node has a disk of its own under this name", "yes"),
+                Attribute("mountopts", "mount options", "per filesystem"),
+                Attribute("mounttimes", "how often mounting is tried", "as often as the deadline allows"),
+                Attribute("mountwait", "seconds between tries", "per filesystem"),
+            ),
+        ),
+        Element("hostname", "host name", (Attribute("name", "host name", "the node's name", required=True),)),
+        Element(
+            "dmi",
+            "what the firmware says about the machine, as evidence of identity",
+            (
+                Attribute("system_uuid", "as in /sys/class/dmi/id/product_uuid"),
+                Attribute("serial", "as in /sys/class/dmi/id/product_serial"),
+                Attribute("asset_tag", "as in /sys/class/dmi/id/chassis_asset_tag"),
+            ),
+        ),
+        Element(
+            "syslog",
+            "where boot messages go",
+            tuple(Attribute(name, "") for name in ("name", "level", "subsys", "type", "filter")),
+            effect=False,
+        ),
+        Element(
+            "scsi",
+            "multipathing",
+            (Attribute("failover", "`driver` or `mapper`"), Attribute("driver", "kernel module")),
+            effect=False,
+        ),
+        Element(
+            "rootsource",
+            "how the root's disk is reached",
+            (Attribute("name", "`scsi`, or `iscsi://server[:port][/initiator]`", "scsi"),),
+        ),
+        Element(
+            "chrootenv",
+            "where cluster services live after switch_root",
+            tuple(Attribute(name, "") for name in ("mountpoint", "fstype", "device", "chrootdir", "mountopts")),
+            effect=False,
+        ),
+        Element(
+            "filesystems",
+            "further filesystems mounted below the root in the initrd",
+            children=(
+                Element(
+                    "filesystem",
+                    "one of them",
+                    (
+                        Attribute("source", "device, directory or export; `%(param0)s` is the node id"),
+                        Attribute("dest", "directory below the root"),
+                        Attribute("fstype", "filesystem, `bind` or `rbind`"),
+                        Attribute("mountopts", "mount options"),
+                    ),
+                    many=True,
+                ),
+            ),
+        ),
+        # Historical, with attributes (users, passwords, ports) that only the old tools knew.
+        Element("fenceackserver", "an emergency shell of old", opaque=True, many=True, effect=False),
+        Element("fenceacksv", "an emergency shell of old", opaque=True, many=True, effect=False),
+    ),
+)
+
+CLUSTERNODE = Element(
+    "clusternode",
+    "a node",
+    (
+        Attribute("name", "name of the node, unique", required=True),
+        Attribute("nodeid", "positive integer, unique", required=True),
+        Attribute("votes", "quorum votes", "1"),
+        Attribute("tcp_port", "port of o2cb", "7777"),
+    ),
+    (COM_INFO, _foreign("fence", "how the node is fenced"), _foreign("unfence", ""), _foreign("altname", "")),
+    ours=False,
+    many=True,
+)
+
+CLUSTER = Element(
+    "cluster",
+    "the cluster",
+    (
+        Attribute("name", "name of the cluster; OCFS2's too, and the first half of a GFS2 lock table"),
+        Attribute("config_version", "integer, raised with every change"),
+        Attribute("type", "historical (`gfs`, `ocfs2`, `osr`), not needed"),
+    ),
+    (
+        Element("clusternodes", "the nodes", children=(CLUSTERNODE,), ours=False),
+        Element(
+            "cman",
+            "quorum",
+            (Attribute("two_node", "two-node quorum"), Attribute("expected_votes", "cman's figure, never corosync's")),
+            (_foreign("multicast", ""), _foreign("altmulticast", "")),
+            ours=False,
+        ),
+        _foreign("totem", "transport and timeouts, as corosync names them"),
+        _foreign("fencedevices", "fence devices"),
+        # The other children of /cluster; source: cluster.rng of Red Hat's cluster-3.
+        *(
+            _foreign(name, "")
+            for name in (
+                "quorumd", "fence_daemon", "fence_xvmd", "dlm", "gfs_controld", "group", "logging", "clvmd", "rm",
+                "uidgid",
+            )
+        ),
+    ),
+    ours=False,
+)  # fmt: skip
+
+
+def _homes(element: Element) -> dict[str, str]:
+    """Return where each of our elements belongs: its name to its parent's."""
+    homes: dict[str, str] = {}
+    for child in element.children:
+        if not child.opaque or child.ours:
+            homes.setdefault(child.name, element.name)
+        homes.update({name: home for name, home in _homes(child).items() if name not in homes})
+    return homes
+
+
+HOMES = _homes(CLUSTER)
+"""Where each element that we read belongs: name to name of the element around it."""
+
+
+@lru_cache(maxsize=1024)
+def nearest(word: str, known: tuple[str, ...], *, strict: bool = False) -> str:
+    """Return the known word that `word` is probably meant to be, empty if none is near.
+
+    `strict` asks for more likeness: for words that may just as well be somebody else's.
+    """
+    if len(word) > 40:  # longer than any of ours: not worth the comparison
+        return ""
+    lowered = word.lower().replace("-", "_")
+    if lowered in known:
+        return lowered
+    # 0.75: "nmae" is still "name"; 0.65: "nsf" is still "nfs".
+    near = difflib.get_close_matches(lowered, known, n=1, cutoff=0.75 if strict else 0.65)
+    return near[0] if near else ""

@@ -1,0 +1,207 @@
+"""What goes together: on clusters made by hand. tests/golden has the same as text, from files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from osr_boot import filesystems, findings, pending, validate, values
+from osr_boot.filesystems import Filesystem, Problem
+from osr_boot.model import Cluster, Dmi, Finding, Nic, Node, RootVolume
+from osr_boot.ops import Operation
+
+
+class Local(Filesystem):
+    """A filesystem of one machine, with opinions. It has no names, so that only these tests know it."""
+
+    shared = False
+    checked = 0
+
+    @classmethod
+    def check(cls, volume: RootVolume) -> Iterator[Problem]:
+        cls.checked += 1
+        if volume.mountopts == "odd":
+            yield Problem("warning", "odd options", hint="use even ones")
+        if not volume.name.startswith("/dev/"):
+            yield Problem("error", "no device", hint="name a device")
+
+    @classmethod
+    def plan(cls, volume: RootVolume, target: str, *, readonly: bool) -> Iterator[Operation]:
+        yield from ()
+
+
+@pytest.fixture(autouse=True)
+def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Local, "checked", 0)
+    monkeypatch.setattr(filesystems, "_registry", {**filesystems.known(), "test-local": Local})
+
+
+def node(number: int, **changes: object) -> Node:
+    nic = Nic("eth0", f"52:54:00:00:00:{number:02x}", f"10.0.0.{number}/24", line=number * 10 + 2)
+    volume = RootVolume("/dev/sda1", "test-local", shared=False, line=number * 10 + 1)
+    made = Node(f"node{number}", number, (nic,), volume, line=number * 10)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def check(*nodes: Node) -> list[Finding]:
+    return list(validate.findings(Cluster("demo", 1, nodes)))
+
+
+def test_nothing_to_say() -> None:
+    assert check(node(1), node(2)) == []
+
+
+def test_local_root_of_two_nodes_names_both_lines() -> None:
+    volume = RootVolume("/dev/sda1", "test-local", line=11)
+    found = check(node(1, rootvolume=volume), node(2, rootvolume=replace(volume, line=21)))
+    assert [(finding.line, finding.severity) for finding in found] == [(21, "error")]
+    assert "line 11" in found[0].message
+    assert 'shared="no"' in found[0].hint
+
+
+def test_local_roots_on_devices_of_different_names() -> None:
+    found = check(
+        node(1, rootvolume=RootVolume("/dev/sda1", "test-local")),
+        node(2, rootvolume=RootVolume("/dev/sda2", "test-local")),
+    )
+    assert found == []
+
+
+def test_local_root_of_one_node() -> None:
+    assert check(node(1, rootvolume=RootVolume("/dev/sda1", "test-local"))) == []
+
+
+def test_a_warning_comes_once_and_an_error_at_each_place() -> None:
+    def of(name: str, options: str) -> list[Finding]:
+        volume = RootVolume(name, "test-local", options, shared=False)
+        return check(*(node(n, rootvolume=replace(volume, line=n * 10 + 1)) for n in (1, 2, 3)))
+
+    assert [(finding.line, finding.message) for finding in of("/dev/sda1", "odd")] == [(11, "odd options (3 nodes)")]
+    assert [(finding.line, finding.message) for finding in of("sda1", "")] == [
+        (11, "no device"),
+        (21, "no device"),
+        (31, "no device"),
+    ]
+
+
+def test_the_same_volume_is_checked_once() -> None:
+    check(*(node(number) for number in range(1, 200)))
+    assert Local.checked == 1
+
+
+def test_unknown_filesystem_is_reported_where_it_stands() -> None:
+    found = check(node(1, rootvolume=RootVolume("/dev/sda1", "test-lokal", line=11)), node(2))
+    assert [(finding.line, finding.message) for finding in found] == [(11, 'unknown fstype "test-lokal"')]
+    assert found[0].hint == 'did you mean "test-local"?'
+
+
+def test_unknown_filesystem_that_is_like_none() -> None:
+    found = check(node(1, rootvolume=RootVolume("/dev/sda1", "zzz")))
+    assert found[0].hint.startswith("known are nfs, ")
+
+
+def test_network_root_without_address_is_held_against_sound_nodes_only() -> None:
+    lonely = node(1, rootvolume=RootVolume("10.0.0.9:/r", "nfs4"), nics=(Nic("eth0", "52:54:00:00:00:01"),))
+    assert [finding.line for finding in validate.findings(Cluster("demo", 1, (lonely,)))] == [10]
+    assert list(validate.findings(Cluster("demo", 1, (lonely,)), frozenset({10}))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"nics": (Nic("eth0", "52:54:00:00:00:01", line=22),)}, "MAC 52:54:00:00:00:01"),
+        ({"nics": (Nic("eth0", "52:54:00:00:00:02", "10.0.0.1/8", line=22),)}, "address 10.0.0.1"),
+        ({"nodeid": 1}, "nodeid 1"),
+        ({"name": "NODE1"}, 'name "NODE1"'),
+        ({"hostname": "Node1"}, 'host name "Node1"'),
+        ({"dmi": Dmi(product_uuid="u")}, 'system_uuid "u"'),
+        ({"dmi": Dmi(product_serial="s")}, 'serial "s"'),
+        ({"dmi": Dmi(chassis_asset_tag="t")}, 'asset_tag "t"'),
+    ],
+)
+def test_duplicates_name_both_places(changes: dict[str, object], what: str) -> None:
+    found = check(node(1, dmi=Dmi("u", "s", "t")), node(2, **changes))
+    assert len(found) == 1
+    assert found[0].severity == "error"
+    assert found[0].message.startswith(f"{what} is given twice: line 1")
+    assert " and line 2" in found[0].message
+
+
+def test_three_of_a_kind_are_two_findings() -> None:
+    twin = (Nic("eth0", "52:54:00:00:00:01"),)
+    assert len(check(node(1, nics=twin), node(2, nics=twin), node(3, nics=twin))) == 2
+
+
+def test_host_name_taken_before_and_after() -> None:
+    assert len(check(node(1), node(2, hostname="node1"))) == 1
+    assert len(check(node(1, hostname="node2"), node(2))) == 1
+    assert check(node(1, hostname="node2"), node(2, hostname="node1")) == []
+
+
+def test_sorted_and_as_json() -> None:
+    import json
+
+    found = check(node(1), node(2, nodeid=1))
+    document = json.loads(findings.as_json("c.conf", found))
+    assert (document["format"], document["file"], document["errors"], document["warnings"]) == (1, "c.conf", 1, 0)
+    assert list(document["findings"][0]) == ["line", "severity", "place", "message", "hint"]
+
+
+def test_hint_is_indented_below_its_finding() -> None:
+    text = findings.as_text("c.conf", [Finding(3, "error", 'node "a"', "is\nbad", "do\x1bit")])
+    assert text == 'c.conf:3: error: node "a": is\\u000abad\n  do\\u001bit\n'
+
+
+@pytest.mark.parametrize(
+    ("ip", "mask", "address"),
+    [
+        ("10.0.0.1", "255.255.255.0", "10.0.0.1/24"),
+        ("10.0.0.1", "/24", "10.0.0.1/24"),
+        ("10.0.0.0", "31", "10.0.0.0/31"),
+        ("10.0.0.1", "255.255.255.255", "10.0.0.1/32"),
+        ("10.0.0.1", "1", "10.0.0.1/1"),
+        ("FD00::1", "64", "fd00::1/64"),
+    ],
+)
+def test_addresses(ip: str, mask: str, address: str) -> None:
+    assert values.address(ip, mask) == address
+
+
+@pytest.mark.parametrize("name", ["eth0", "enp0s31f6", "p1p1_0", "a" * 15, "eth0.12", "wan-1"])
+def test_link_names(name: str) -> None:
+    assert values.link_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "a" * 16, ".", "..", "lo", "a/b", "a:1", "a b", "a\tb", "eth%d", "-a", "ä", "a#"])
+def test_link_names_that_linux_or_ip_cannot_bear(name: str) -> None:
+    with pytest.raises(values.Unfit):
+        values.link_name(name)
+
+
+@pytest.mark.parametrize("name", ["node1", "web-1.example.org", "1", "a" * 63, "N"])
+def test_host_names(name: str) -> None:
+    assert values.host_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "a" * 64, "-a", "a-", "a..b", "a.", "node_1", "ä", "a b", "a/b", "a." * 32 + "b"])
+def test_no_host_names(name: str) -> None:
+    with pytest.raises(values.Unfit):
+        values.host_name(name)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "kind"),
+    [
+        ({"name": "eth0"}, ""),
+        ({"name": "bond0"}, "a bond"),
+        ({"name": "bond0.5"}, "a VLAN"),
+        ({"name": "eth0.5"}, "a VLAN"),
+        ({"name": "br0", "type": "bridge"}, "a bridge"),
+        ({"name": "eth0", "master": "bond0"}, "a member of a bond"),
+        ({"name": "eth0", "bridge": "br0"}, "a port of a bridge"),
+    ],
+)
+def test_kinds_of_link(attributes: dict[str, str], kind: str) -> None:
+    assert pending.kind_of(attributes) == kind
