@@ -1,0 +1,18 @@
+# Runs after prepare-common.sh: makes the tree a shared root with a CDSL infrastructure, by hand and
+# in the layout of old (link style), so that the lab does not depend on the tools that it is there to test.
+
+# /var differs per node, /var/lib is shared again
+mkdir -p /cluster/cdsl/default /cluster/shared/var /cdsl.local
+mv /var /cluster/cdsl/default/var
+mv /cluster/cdsl/default/var/lib /cluster/shared/var/lib
+ln -s ../../../../cluster/shared/var/lib /cluster/cdsl/default/var/lib
+for node in 1 2; do
+    cp -a /cluster/cdsl/default "/cluster/cdsl/$node"
+done
+ln -s cdsl.local/var /var
+
+echo "127.0.0.1 localhost" >/etc/hosts
+# nodes are clients: a second NFS server would try to export the root it lives on
+systemctl -q disable nfs-server.service
+# a case that is about NetworkManager enables it
+systemctl -q disable NetworkManager.service NetworkManager-wait-online.service NetworkManager-dispatcher.service
