@@ -175,8 +175,10 @@ def _place(node: Node, nic: Nic | None = None) -> str:
 def _stanza(link: str, mac: str, cluster: Cluster) -> list[str]:
     """Return a clusternode for a new machine, modelled on a node that is there."""
     ids = {node.nodeid for node in cluster.nodes}
-    names = {node.name for node in cluster.nodes}
-    nodeid = next(number for number in range(1, len(ids) + 2) if number not in ids and f"node{number}" not in names)
+    names = {name.lower() for node in cluster.nodes for name in (node.name, node.hostname)}
+    # Of so many numbers at most one per node is taken as an id, and two as names: one is left.
+    numbers = range(1, 3 * len(cluster.nodes) + 2)
+    nodeid = next(number for number in numbers if number not in ids and f"node{number}" not in names)
     volume = next((node.rootvolume for node in cluster.nodes if node.rootvolume), None)
     like = next((nic for node in cluster.nodes for nic in node.nics if "/" in nic.address and nic.onboot), None)
     root = f'name="{_quoted(volume.name if volume else "SERVER:/PATH")}"'

@@ -115,6 +115,11 @@ def test_select_keeps_duplicates_so_that_identity_can_refuse() -> None:
     assert compiled.select(compiled.dump(twins), macs=["52:54:00:00:00:01"]) == twins
 
 
+def test_a_node_of_nothing_but_name_and_number() -> None:
+    bare = Cluster("demo", 1, (Node("node1", 1), Node("node11", 11)))
+    assert compiled.select(compiled.dump(bare), nodeid=1) == replace(bare, nodes=bare.nodes[:1])
+
+
 def test_a_changed_value_is_found_whatever_its_length() -> None:
     for mac in ("52:54:00:00:00:aa", "80:00:00:48:fe:80:00:00:00:00:00:00:00:02:c9:03:00:0e:8b:31"):
         text = TEXT.replace("52:54:00:00:00:16", mac)

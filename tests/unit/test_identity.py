@@ -241,6 +241,11 @@ def test_an_unknown_machine_in_a_cluster_of_many_gets_a_short_list() -> None:
     assert len(text.splitlines()) < 30
 
 
+def test_the_stanza_takes_neither_a_number_nor_a_name_that_is_there() -> None:
+    text = identity.unknown_machine(machine(OTHER), replace(CLUSTER, nodes=(NODE1, replace(NODE2, name="node3"))))
+    assert '<clusternode name="node4" nodeid="4">' in text
+
+
 def test_an_unknown_machine_without_links_or_nodes() -> None:
     text = identity.unknown_machine(machine(), Cluster())
     assert "no link was found" in text
