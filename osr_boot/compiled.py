@@ -184,9 +184,9 @@ def _value(kind: type, plain: object) -> Any:
 _KINDS: dict[type, dict[str, str]] = {
     kind: {field.name: str(field.type) for field in fields(kind)} for kind in (Cluster, Node, Nic, RootVolume, Dmi)
 }
+# What has no default is always written, even where it is empty.
 _DEFAULTS: dict[type, dict[str, Any]] = {
-    Node: vars(Node("", 0)),
-    Nic: vars(Nic("")),
-    RootVolume: vars(RootVolume("", "")),
-    Dmi: vars(Dmi()),
+    type(value): {field: item for field, item in vars(value).items() if field not in ("name", "nodeid", "fstype")}
+    for value in (Node("", 0), Nic(""), RootVolume("", ""))
 }
+_DEFAULTS[Dmi] = vars(Dmi())

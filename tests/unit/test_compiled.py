@@ -120,6 +120,11 @@ def test_a_node_of_nothing_but_name_and_number() -> None:
     assert compiled.select(compiled.dump(bare), nodeid=1) == replace(bare, nodes=bare.nodes[:1])
 
 
+def test_what_has_no_default_is_written_even_if_it_is_empty() -> None:
+    empty = Cluster("demo", 1, (Node("", 0, (Nic(""),), RootVolume("", "")),))
+    assert compiled.load(compiled.dump(empty)) == empty
+
+
 def test_a_changed_value_is_found_whatever_its_length() -> None:
     for mac in ("52:54:00:00:00:aa", "80:00:00:48:fe:80:00:00:00:00:00:00:00:02:c9:03:00:0e:8b:31"):
         text = TEXT.replace("52:54:00:00:00:16", mac)
