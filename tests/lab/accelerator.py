@@ -30,13 +30,13 @@ class Accelerator:
 
 
 KVM = Accelerator("kvm", ("-accel", "kvm", "-cpu", "host"), 1.0)
-# -cpu max: a guest was seen stuck in clear_page_erms for minutes. qemu64 boots with 10 % less processor time than Nehalem,
-# whose SSE4 instructions are emulated one by one. tb-size: the default of 1 GiB per guest is for servers.
+# -cpu max: a guest was seen stuck in clear_page_erms for minutes. qemu64 boots with 10 % less processor time than
+# Nehalem, whose SSE4 instructions are emulated one by one. tb-size: the default of 1 GiB per guest is for servers.
 TCG = Accelerator("tcg", ("-accel", "tcg,thread=multi,tb-size=256", "-cpu", "qemu64"), 4.0)
 
 
 def accelerator(kernel: Path) -> Accelerator:
-    """The better of the two that works; `kernel` is any Linux to probe with. $OSR_LAB_ACCELERATOR (kvm, tcg) overrides."""
+    """The better of the two that works, probed with `kernel` (any Linux). $OSR_LAB_ACCELERATOR (kvm, tcg) overrides."""
     forced = os.environ.get("OSR_LAB_ACCELERATOR")
     if forced:
         return {"kvm": KVM, "tcg": TCG}[forced]
@@ -60,8 +60,9 @@ def _kvm_works(kernel: Path) -> bool:
     ours, theirs = socket.socketpair()
     process = subprocess.Popen(
         [
-            "setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", *KVM.options, "-nodefaults", "-display", "none",
-            "-m", "256", "-chardev", f"socket,id=console,fd={theirs.fileno()}", "-serial", "chardev:console",
+            "setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", *KVM.options,
+            "-nodefaults", "-display", "none", "-m", "256",
+            "-chardev", f"socket,id=console,fd={theirs.fileno()}", "-serial", "chardev:console",
             "-no-reboot", "-kernel", str(kernel), "-append", "console=ttyS0 panic=-1",
         ],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=[theirs.fileno()],

@@ -1,7 +1,7 @@
 """Artefacts that take minutes to make, kept outside git under a hash of everything that went into them.
 
-An artefact is a directory `KIND-HASH`. It is built under another name and renamed when complete, so a killed build never
-looks finished; a lock lets two test runs at once build it only once.
+An artefact is a directory `KIND-HASH`. It is built under another name and renamed when complete, so a killed build
+never looks finished; a lock lets two test runs at once build it only once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Union
 
 from . import namespace
 
@@ -25,7 +24,7 @@ def directory() -> Path:
     return path
 
 
-def key(*parts: Union[str, bytes]) -> str:
+def key(*parts: str | bytes) -> str:
     """A short hash of all parts; their borders count, so ("ab", "c") differs from ("a", "bc")."""
     digest = hashlib.sha256()
     for part in parts:

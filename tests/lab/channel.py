@@ -27,7 +27,7 @@ class Lines:
         self._connection.sendall(json.dumps(document).encode() + b"\n")
 
     def receive(self, deadline: float) -> dict[str, Any]:
-        """The next document; raises `TimeoutError` at `deadline` (time.monotonic), `EOFError` when the machine has ended."""
+        """The next document; raises `TimeoutError` at `deadline` (time.monotonic), `EOFError` at the machine's end."""
         while b"\n" not in self._pending:
             left = deadline - time.monotonic()
             if left <= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import threading
@@ -27,10 +28,17 @@ class Console:
         threading.Thread(target=self._read, name=f"console of {machine}", daemon=True).start()
 
     @property
+    def raw(self) -> str:
+        """All that was printed so far, byte for byte (latin-1)."""
+        with self._news:
+            return self._raw
+
+    @property
     def text(self) -> str:
         """All that was printed so far, without terminal escapes and carriage returns."""
         with self._news:
-            return ESCAPES.sub("", self._raw).replace("\r", "")
+            clean = ESCAPES.sub("", self._raw).replace("\r", "")
+        return clean.encode("latin-1").decode(errors="replace")
 
     def tail(self) -> str:
         """The last lines, for a message."""
@@ -57,7 +65,9 @@ class Console:
                 self._news.wait(left)
                 # a chatty boot says thousands of things a second: gather some before searching again
                 self._news.wait(min(left, 0.05))
-        raise GuestSilent(f"'{self._machine}' {reason} before its console showed {pattern!r}; last lines:\n{self.tail()}")
+        raise GuestSilent(
+            f"'{self._machine}' {reason} before its console showed {pattern!r}; last lines:\n{self.tail()}"
+        )
 
     def seen_at(self, pattern: str) -> float:
         """When (time.monotonic) the first match of `pattern` had arrived; raises `LookupError` if it never did."""
@@ -76,10 +86,8 @@ class Console:
 
     def close(self) -> None:
         """Stop reading."""
-        try:
+        with contextlib.suppress(OSError):  # the machine closed it first
             self._connection.shutdown(socket.SHUT_RDWR)
-        except OSError:  # the machine closed it first
-            pass
         self.wait_closed()
         self._connection.close()
 

@@ -1,7 +1,8 @@
 """Disks made from a root tree without privileges: the server machine's own, and the one with the shared root.
 
-`mkfs.ext4 -d` runs in the namespace that owns the tree's files, so the disk carries uid 0 and not a subordinate id; that
-is checked, because a wrong owner shows only much later (sudo, sshd and dbus refuse). Machines get throw-away overlays.
+`mkfs.ext4 -d` runs in the namespace that owns the tree's files, so the disk carries uid 0 and not a subordinate id;
+that is checked, because a wrong owner shows only much later (sudo, sshd and dbus refuse). Machines get throw-away
+overlays.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ mkfs.ext4 -q -F -m 0 -L "$4" -E lazy_itable_init=1,lazy_journal_init=1 -d "$merg
 
 def disk(tree: Tree, kind: str) -> Path:
     """The raw disk image of `kind` ("server" or "shared-root"), from the cache or written now (10 s)."""
-    files = sorted(GUEST_FILES.iterdir())
-    name = cache.key("disk 1", tree.suite.key(), WRITE, SIZES[kind], *(part for f in files for part in (f.name, f.read_bytes())))
+    files = [part for file in sorted(GUEST_FILES.iterdir()) for part in (file.name, file.read_bytes())]
+    name = cache.key("disk 1", tree.suite.key(), WRITE, SIZES[kind], *files)
     made = cache.artefact("disk", f"{kind}-{tree.suite.name}-{name}", lambda partial: _write(tree, kind, partial))
     return made / "disk.raw"
 

@@ -9,7 +9,6 @@ import io
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Optional
 
 from . import cache, drivers, overlay
 from .errors import BuildFailed
@@ -43,7 +42,7 @@ done
 """
 
 
-def pack(files: Mapping[str, bytes], *, directory: Optional[Path] = None) -> bytes:
+def pack(files: Mapping[str, bytes], *, directory: Path | None = None) -> bytes:
     """A tar of `files` (path in the tree to content) and all below `directory` (a `make install DESTDIR=`).
 
     Owner, times and order are fixed, so that equal files give an equal tar, and with it an equal cache key.
@@ -86,7 +85,8 @@ def run_in_tree(
     Gives the directory with copies of the files `outputs` and the command's output as "log". All is cached by content:
     the command runs once. `all_drivers` keeps the tree's whole /lib/modules.
     """
-    name = cache.key("run 1", tree.suite.key(), *drivers.WANTED, RUN, str(all_drivers), overlay_tar, *argv, "", *outputs)
+    recipe = [tree.suite.key(), *drivers.WANTED, RUN, str(all_drivers)]
+    name = cache.key("run 1", *recipe, overlay_tar, *argv, "", *outputs)
 
     def build(partial: Path) -> None:
         tar = partial / "overlay.tar"

@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Optional
 
 from . import accelerator, server
 from .errors import LabError
@@ -79,7 +78,7 @@ class Lab:
         return self
 
     def __exit__(
-        self, kind: Optional[type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         end_all(self._machines)
         self._tidy()
@@ -91,11 +90,11 @@ class Lab:
     def node(
         self,
         name: str,
-        initrd: Optional[Path],
+        initrd: Path | None,
         append: str = "",
         *,
         macs: Sequence[str] = (),
-        kernel: Optional[Path] = None,
+        kernel: Path | None = None,
         memory: int = NODE_MEMORY,
         disks: Sequence[Disk] = (),
         uefi: bool = False,

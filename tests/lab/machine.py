@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Optional
 
 from . import namespace
 from .accelerator import Accelerator
@@ -67,8 +66,8 @@ class Spec:
     """What a machine is made of. Without a kernel it boots from what its firmware finds (disk or PXE)."""
 
     name: str
-    kernel: Optional[Path] = None
-    initrd: Optional[Path] = None
+    kernel: Path | None = None
+    initrd: Path | None = None
     append: str = ""
     memory: int = 512
     processors: int = 1
@@ -80,7 +79,8 @@ class Spec:
 
     def options(self) -> list[str]:
         """QEMU's words for all that has no file descriptor."""
-        words = ["-nodefaults", "-display", "none", "-machine", "q35", "-m", str(self.memory), "-smp", str(self.processors)]
+        words = ["-nodefaults", "-display", "none", "-machine", "q35"]
+        words += ["-m", str(self.memory), "-smp", str(self.processors)]
         if self.kernel:
             words += ["-kernel", str(self.kernel), "-append", f"{APPEND} {self.append}".strip()]
         if self.initrd:
@@ -105,6 +105,7 @@ class Machine:
         """Switch the machine on. Its console log and QEMU's own words lie in `directory` as NAME.console, NAME.qemu."""
         self.spec = spec
         self.name = spec.name
+        self.directory = directory
         self._accelerator = accelerator
         variables = directory / f"{spec.name}.vars"
         if spec.uefi and not variables.exists():  # kept across machines of one name: EFI variables are remembered
@@ -133,7 +134,7 @@ class Machine:
         return self
 
     def __exit__(
-        self, kind: Optional[type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
 
@@ -159,7 +160,9 @@ class Machine:
         try:
             return self._channel.call(script, timeout=timeout)
         except GuestSilent as error:
-            raise GuestSilent(f"{error}, running: {script}\nlast lines of its console:\n{self.console.tail()}") from None
+            raise GuestSilent(
+                f"{error}, running: {script}\nlast lines of its console:\n{self.console.tail()}"
+            ) from None
 
     def wait_up(self, timeout: float = 240) -> float:
         """Wait until the full system answers on the command channel; seconds since power-on.
@@ -170,7 +173,8 @@ class Machine:
             self._channel.call("true", timeout=timeout, patience=0)
         except GuestSilent as error:
             raise GuestSilent(
-                f"'{self.name}' is not up: {error}\n{self._last_words()}last lines of its console:\n{self.console.tail()}"
+                f"'{self.name}' is not up: {error}\n{self._last_words()}"
+                f"last lines of its console:\n{self.console.tail()}"
             ) from None
         return self.age
 

@@ -14,7 +14,6 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Optional
 
 from .errors import BuildFailed, Unready
 
@@ -49,7 +48,7 @@ def check_host() -> None:
 
 
 def _has_range(table: Path, user: str) -> bool:
-    """Whether `table` gives `user` (by name or number) at least 65,535 ids, which a Debian tree needs (nobody is 65534)."""
+    """Whether `table` gives `user` (by name or number) at least 65,535 ids: a Debian tree has 65534, nobody."""
     if not table.exists():
         return False
     for line in table.read_text().splitlines():
@@ -69,8 +68,8 @@ def run(
     argv: Sequence[str],
     *,
     what: str,
-    on_line: Optional[Callable[[str], None]] = None,
-    log: Optional[Path] = None,
+    on_line: Callable[[str], None] | None = None,
+    log: Path | None = None,
 ) -> str:
     """Run `argv` inside, give back its output; raises `BuildFailed` with the last lines of it.
 
@@ -97,7 +96,7 @@ def run(
     return output
 
 
-def shell(script: str, *arguments: str, what: str, log: Optional[Path] = None) -> str:
+def shell(script: str, *arguments: str, what: str, log: Path | None = None) -> str:
     """Run a sh script (`set -eu`) inside, with `arguments` as $1, $2, ..."""
     return run(["sh", "-euc", script, "sh", *arguments], what=what, log=log)
 

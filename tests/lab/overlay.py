@@ -1,6 +1,6 @@
 """Work on a root tree without changing it: an overlay over it, in a namespace, with the tree as root directory.
 
-Used to write disks (prepare, then mkfs) and to run programs such as dracut in the tree with the project installed over it.
+Used to write disks (prepare, then mkfs) and to run programs such as dracut in the tree with the project laid over it.
 """
 
 from __future__ import annotations

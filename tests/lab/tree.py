@@ -1,7 +1,8 @@
 """The Debian root tree from which every machine of the lab is made.
 
 mmdebstrap makes it without privileges. It is one directory for all purposes: dracut runs in it, and the disks of the
-server machine and of the shared root are written from it. Nothing ever changes it; who needs changes puts an overlay on it.
+server machine and of the shared root are written from it. Nothing ever changes it; who needs changes puts
+an overlay on it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ STEPS = re.compile(r"^(Unpacking|Setting up) ")
 
 @dataclass(frozen=True)
 class Suite:
-    """One Debian release, and what differs in building it. `steps` is the usual number of dpkg steps, for the percentage."""
+    """One Debian release, and what differs in building it. `steps`: usual number of dpkg steps, for the percentage."""
 
     name: str
     packages: tuple[str, ...] = PACKAGES

@@ -5,7 +5,9 @@
 mkdir -p /cluster/cdsl/default /cluster/shared/var /cdsl.local
 mv /var /cluster/cdsl/default/var
 mv /cluster/cdsl/default/var/lib /cluster/shared/var/lib
-ln -s ../../../../cluster/shared/var/lib /cluster/cdsl/default/var/lib
+# absolute: a relative link climbs out of the root through /cdsl.local, and systemd's sandboxes (logind's first of all)
+# are set up below /run/systemd/unit-root, where /.. is not /
+ln -s /cluster/shared/var/lib /cluster/cdsl/default/var/lib
 for node in 1 2; do
     cp -a /cluster/cdsl/default "/cluster/cdsl/$node"
 done
