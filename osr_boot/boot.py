@@ -91,7 +91,9 @@ def _plan(system: Linux, state: State, report: dict[str, Any]) -> None:
                 system.say(f"{error.message}; waiting up to {cmdline.timeout} s for a link that is")
             raise
         everything = cluster if static else _compiled_cluster(system, cmdline, None)
-        raise IdentityError(error.message, hint=identity.unknown_machine(here, everything)) from None
+        raise IdentityError(
+            error.message, hint=identity.unknown_machine(here, everything, bootif=cmdline.bootif)
+        ) from None
     warnings = (*cmdline.warnings, *found.warnings)
     for warning in warnings:
         system.say(f"warning: {warning}")

@@ -14,10 +14,10 @@ import os
 import py_compile
 import shutil
 import sys
-from typing import TYPE_CHECKING
 
 from osr_boot.errors import ConfigError, OsrError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -29,8 +29,22 @@ from osr_boot.cli import main
 sys.exit(main())
 """
 
-# The agent's modules that only an administrator's machine runs.
-_ADMIN = ("bundle", "clusterconf", "document", "dry", "findings", "requires", "validate", "vocabulary", "__main__")
+# Where a boot and the rescue shell's `osr explain` and `osr status` begin; what these import follows by itself.
+_ENTRIES = (
+    "boot",
+    "cli",
+    "cmdline",
+    "compiled",
+    "execute",
+    "explain",
+    "facts",
+    "handover",
+    "identity",
+    "network",
+    "plan",
+)
+# Every file of these directories may be named in a plan.
+_PLUGINS = ("ops", "filesystems", "cluster", "cdsl")
 
 # What is loaded late: messages of failures, and the rescue shell's `osr explain` and `osr status`.
 _LATE = ("argparse", "shutil", "shlex", "textwrap", "traceback", "encodings.ascii", "encodings.latin_1")
@@ -84,15 +98,14 @@ def loaded(package: str) -> Iterator[tuple[str, str]]:
 
 
 def _agent(package: str) -> Iterator[str]:
-    """Yield the names of all modules of ours that a boot may load."""
-    for directory, _, names in sorted(os.walk(package)):
-        if os.path.basename(directory) == "__pycache__":
-            continue
-        prefix = os.path.relpath(directory, os.path.dirname(package)).replace("/", ".")
-        for name in sorted(names):
-            stem, kind = os.path.splitext(name)
-            if kind == ".py" and (prefix != "osr_boot" or stem not in _ADMIN):
-                yield prefix if stem == "__init__" else f"{prefix}.{stem}"
+    """Yield the names of our modules with which a boot may begin."""
+    yield from (f"osr_boot.{entry}" for entry in _ENTRIES)
+    for plugin in _PLUGINS:
+        directory = f"{package}/{plugin}"
+        names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+        for stem, kind in map(os.path.splitext, names):
+            if kind == ".py":
+                yield f"osr_boot.{plugin}" if stem == "__init__" else f"osr_boot.{plugin}.{stem}"
 
 
 def _compile(source: str, target: str, *, shown: str, keep_docstrings: bool) -> None:

@@ -81,8 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text, description=text)
         one.set_defaults(call=call)
         if file:
-            one.add_argument("file", nargs="?", default=CLUSTER_CONF, metavar="FILE",
-                             help=f"cluster.conf (default {CLUSTER_CONF})")
+            one.add_argument(
+                "file", nargs="?", default=CLUSTER_CONF, metavar="FILE", help=f"cluster.conf (default {CLUSTER_CONF})"
+            )
             one.add_argument("--root", default="", metavar="DIR", help="the file is below DIR")
         return one
 

@@ -20,8 +20,10 @@ SHUTDOWN_LIST = "/etc/osr/shutdown.list"
 SHUTDOWN_ROOT = "/run/initramfs"
 
 
-def plan(hostname: str, nics: tuple[Nic, ...], root: str) -> Iterator[Operation]:
+def plan(hostname: str, nics: tuple[Nic, ...], cdsllink: str, root: str) -> Iterator[Operation]:
     """Yield the operations of the hand-over, for a node that configured `nics` itself."""
+    kept = (cdsllink, "/etc/hostname")
+    yield WriteFiles(f"keep {cdsllink} mounted until the root goes", tuple(_mount_unit(path) for path in kept))
     mine = tuple(nic for nic in nics if nic.onboot)
     if mine:
         names = ", ".join(nic.name for nic in mine)
@@ -40,6 +42,25 @@ def plan_shutdown() -> Iterator[Operation]:
 def hostname_of(node: Node) -> str:
     """Return the host name of a node."""
     return node.hostname or node.name
+
+
+def _mount_unit(path: str) -> tuple[str, str]:
+    """Return a drop-in that keeps systemd from unmounting a path at shutdown; the shutdown initramfs does it.
+
+    The journal and others hold the node's /var to the end: systemd's own attempt could only fail, loudly.
+    """
+    return f"/run/systemd/system/{unit_name(path)}.mount.d/50-osr.conf", "[Unit]\nDefaultDependencies=no\n"
+
+
+def unit_name(path: str) -> str:
+    """Return a path as systemd writes it in unit names; source: `man systemd.unit`, string escaping."""
+    name = ""
+    for character in path.strip("/"):
+        leading_dot = character == "." and not name
+        plain = character.isascii() and (character.isalnum() or character in ":_.") and not leading_dot
+        escaped = "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))
+        name += character if plain else "-" if character == "/" else escaped
+    return name
 
 
 def _networkd(nic: Nic) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ def plan(node: Node) -> Iterator[Operation]:
     for driver in dict.fromkeys(nic.driver for nic in wanted if nic.driver):
         yield LoadDriver(driver)
     for nic in wanted:
-        yield SetUp(nic.name, nic.mac, nic.address, nic.gateway, nic.mtu)
+        yield SetUp(nic.name, nic.mac, nic.address, nic.gateway, nic.mtu, nic.onlink)
     addressed = tuple(nic.name for nic in wanted if nic.address)
     if addressed:
         yield WaitCarrier(addressed)

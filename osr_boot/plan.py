@@ -55,7 +55,7 @@ def make(
         stages["network"] = tuple(network.plan(node))
     stages["root"] = tuple(_root(volume, cmdline, root, "" if static else hostname))
     stages["cdsl"] = tuple(cdsl.plan(node.nodeid, cmdline, root))
-    stages["handover"] = tuple(handover.plan(hostname, () if static else node.nics, root))
+    stages["handover"] = tuple(handover.plan(hostname, () if static else node.nics, cmdline.cdsllink, root))
     if volume or _is_nfs(cmdline):  # for a disk of its own dracut keeps the image that knows the way to it
         stages["shutdown"] = tuple(handover.plan_shutdown())
     return Plan(node.name, node.nodeid, because, warnings, stages)

@@ -61,30 +61,31 @@ osr_libraries() {
     done
 }
 
-# Print every file that the shutdown needs, libraries and links on the way included.
+# Print every file that the shutdown needs: programs, their libraries, and the links that lead to them.
 osr_shutdown_list() {
-    local _program _shell
-    _shell=$(readlink -f "$initdir/bin/sh")
+    local _program _path
     {
         echo /shutdown
+        for _path in "$dracutbasedir"/modules.d/*base/dracut*lib.sh; do
+            echo "/lib/${_path##*/}"
+        done
         echo /bin/sh
-        for _program in "${_shell#"$initdir"}" $osr_shutdown_programs; do
-            osr_with_libraries "$(command -v "$_program")"
+        _program=$(readlink -f "$initdir/bin/sh") # the image's shell need not be this machine's
+        for _program in "${_program#"$initdir"}" $osr_shutdown_programs; do
+            _program=$(command -v "$_program")
+            echo "$_program"
+            readlink -f "$_program"
+            ldd "$_program" 2> /dev/null | sed -n 's|^[^/]*\(/[^ ]*\) (0x.*|\1|p' | while read -r _path; do
+                echo "$_path"
+                readlink -f "$_path"
+            done
         done
-        for _program in "$dracutbasedir"/modules.d/*base/dracut*lib.sh; do
-            echo "/lib/${_program##*/}"
-        done
-    } | sort -u
-}
-
-# Print a program, what it links to and the libraries of that, as paths.
-osr_with_libraries() {
-    local _real
-    echo "$1"
-    _real=$(readlink -f "$1")
-    [[ $_real == "$1" ]] || echo "$_real"
-    ldd "$_real" 2> /dev/null | sed -n 's|^[^/]*\(/[^ ]*\) (0x.*|\1|p' | while read -r _library; do
-        echo "$_library"
-        readlink -f "$_library"
+    } | while read -r _path; do
+        # Each file once, below its real directory; /bin and /lib come along as the links that they may be.
+        echo "$(readlink -f "${_path%/*}/")/${_path##*/}" | sed 's|^//|/|'
+    done | sort -u
+    for _path in /bin /sbin /lib /lib64; do
+        [[ -L $_path ]] && echo "$_path"
     done
+    return 0
 }

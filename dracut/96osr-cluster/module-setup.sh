@@ -22,7 +22,7 @@ installkernel() {
     local _kind _name
     # Whatever host-only says: the image boots other machines than the one that builds it.
     while read -r _kind _name; do
-        [[ $_kind == module ]] && hostonly='' instmods "$_name"
+        if [[ $_kind == module ]]; then hostonly='' instmods "$_name" || return 1; fi
     done < <(osr requires "$(osr_conf)")
 }
 
@@ -33,7 +33,7 @@ install() {
     osr compile "$(osr_conf)" -o "$initdir/etc/osr/cluster.json" \
         || { dfatal "osr-cluster: $(osr_conf) cannot be used, no image is written"; exit 1; }
     while read -r _kind _name; do
-        [[ $_kind == program ]] && inst_multiple "$_name"
+        if [[ $_kind == program ]]; then inst_multiple "$_name" || return 1; fi
     done < <(osr requires "$(osr_conf)" 2> /dev/null)
 
     inst_hook cmdline 30 "$moddir/osr-cmdline.sh"

@@ -47,6 +47,8 @@ class SetUp(Operation):
     address: str
     gateway: str
     mtu: int
+    onlink: bool
+    """the gateway is on the link although no address of the link reaches it"""
 
     def describe(self) -> str:
         """See Operation."""
@@ -64,7 +66,8 @@ class SetUp(Operation):
         if self.address:
             lines.append(f"address replace {self.address} dev {self.name}")
         if self.gateway:
-            lines.append(f"route replace default via {self.gateway} dev {self.name}")
+            onlink = " onlink" if self.onlink else ""
+            lines.append(f"route replace default via {self.gateway} dev {self.name}{onlink}")
         return "".join(f"{line}\n" for line in lines)
 
     def execute(self, system: System) -> str:

@@ -80,9 +80,7 @@ class Bind(Operation):
         if not system.isdir(source):
             raise OsrError(f"{self.source} is missing on the shared root", hint=self.remedy)
         if not system.isdir(target):
-            raise OsrError(
-                f"{self.target} is missing on the shared root", hint=f"make it there: `mkdir {self.target}`"
-            )
+            raise OsrError(f"{self.target} is missing on the shared root", hint=f"make it there: `mkdir {self.target}`")
         system.run(("mount", "--bind", source, target))
         return ""
 

@@ -44,9 +44,14 @@ class Boot:
         """Source a hook as dracut does and return what the shell said; the exit status is the hook's."""
         library = self.directory / "osr-lib.sh"
         for name, path in HOOKS.items():
-            text = path.read_text().replace("/run/osr", str(self.directory / "run")).replace("/lib/osr-lib.sh", str(library))
+            text = (
+                path.read_text()
+                .replace("/run/osr", str(self.directory / "run"))
+                .replace("/lib/osr-lib.sh", str(library))
+            )
             (self.directory / name).write_text(text)
-        script = f'{DRACUT}\nset -x\n. "{self.directory / hook}"\nstatus=$?\necho "root=$root rootok=$rootok"\nexit $status\n'
+        told = 'status=$?\necho "root=$root rootok=$rootok"\nexit $status'
+        script = f'{DRACUT}\nset -x\n. "{self.directory / hook}"\n{told}\n'
         environment = {
             "PATH": "/usr/bin:/bin",
             "CALLS": str(self.directory / "calls"),

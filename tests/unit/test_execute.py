@@ -12,6 +12,7 @@ from osr_boot.errors import OperationFailed, OsrError
 from osr_boot.execute import execute
 from osr_boot.explain import plan_lines, status_lines
 from osr_boot.handover import plan as handover
+from osr_boot.handover import unit_name
 from osr_boot.model import Nic
 from osr_boot.ops import Operation
 from osr_boot.ops.files import KeepShutdown, SetHostname
@@ -91,7 +92,7 @@ def test_a_broken_report_does_not_stop_a_boot() -> None:
 def test_handover_tells_every_network_manager_about_the_link_and_no_other() -> None:
     nics = (Nic("eth0", "52:54:00:00:00:01", "10.0.0.11/24", gateway="10.0.0.1"), Nic("eth1", "", "", onboot=False))
     system = Dry()
-    next(iter(handover("node1", nics, "/sysroot"))).execute(system)
+    list(handover("node1", nics, "/cdsl.local", "/sysroot"))[1].execute(system)
     networkd = system.files["/run/systemd/network/00-osr-eth0.network"]
     assert "MACAddress=52:54:00:00:00:01\n" in networkd
     assert "KeepConfiguration=yes\n" in networkd
@@ -112,3 +113,22 @@ def test_keep_shutdown_copies_the_list() -> None:
 def test_keep_shutdown_names_a_missing_file() -> None:
     with pytest.raises(OsrError, match="/bin/sh"):
         KeepShutdown("/list", "/run/initramfs").execute(Dry({"/list": "/bin/sh\n"}))
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [
+        ("/cdsl.local", "cdsl.local"),
+        ("/.cdsl/x-y", "\\x2ecdsl-x\\x2dy"),
+        ("/etc/hostname", "etc-hostname"),
+        ("/a b", "a\\x20b"),
+    ],
+)
+def test_unit_names_are_escaped_as_systemd_does(path: str, unit: str) -> None:
+    assert unit_name(path) == unit
+
+
+def test_the_nodes_tree_stays_mounted_until_the_root_goes() -> None:
+    system = Dry()
+    next(iter(handover("node1", (), "/cdsl.local", "/sysroot"))).execute(system)
+    assert "/run/systemd/system/cdsl.local.mount.d/50-osr.conf" in system.files

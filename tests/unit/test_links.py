@@ -12,7 +12,7 @@ from osr_boot.ops.links import LoadDriver, SetUp, WaitCarrier, link_name
 
 MAC = "52:54:00:00:00:01"
 NIC = Nic("eth0", MAC, "10.0.0.11/24", gateway="10.0.0.1")
-SET_UP = SetUp("eth0", MAC, "10.0.0.11/24", "10.0.0.1", 0)
+SET_UP = SetUp("eth0", MAC, "10.0.0.11/24", "10.0.0.1", 0, False)
 BATCH = "link set dev eth0 up\naddress replace 10.0.0.11/24 dev eth0\nroute replace default via 10.0.0.1 dev eth0\n"
 
 
@@ -30,7 +30,7 @@ def test_plan_leaves_out_what_is_not_up_at_boot() -> None:
 
 def test_drivers_come_first_and_once() -> None:
     nics = (Nic("eth0", MAC, driver="e1000"), Nic("eth1", "52:54:00:00:00:02", driver="e1000"))
-    assert list(network.plan(Node("n", 1, nics)))[:2] == [LoadDriver("e1000"), SetUp("eth0", MAC, "", "", 0)]
+    assert list(network.plan(Node("n", 1, nics)))[:2] == [LoadDriver("e1000"), SetUp("eth0", MAC, "", "", 0, False)]
 
 
 def test_one_batch_sets_up_a_link() -> None:
@@ -42,7 +42,12 @@ def test_one_batch_sets_up_a_link() -> None:
 
 
 def test_mtu() -> None:
-    assert SetUp("eth0", MAC, "", "", 9000).input() == "link set dev eth0 mtu 9000 up\n"
+    assert SetUp("eth0", MAC, "", "", 9000, False).input() == "link set dev eth0 mtu 9000 up\n"
+
+
+def test_a_gateway_outside_the_subnet() -> None:
+    batch = SetUp("eth0", MAC, "10.0.0.11/32", "10.0.0.1", 0, True).input()
+    assert batch.endswith("route replace default via 10.0.0.1 dev eth0 onlink\n")
 
 
 def test_link_gets_its_name() -> None:

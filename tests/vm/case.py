@@ -1,0 +1,139 @@
+"""What a VM case is: an image, a kernel command line, what is changed before, and what must be seen.
+
+A case that boots ends with an orderly power-off, which is part of what is shown. A case that must not boot waits for
+its console texts in order, and then makes sure that no system came up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests import project
+from tests.lab.errors import GuestSilent
+from tests.lab.lab import Lab, cluster_conf
+from tests.lab.machine import Machine
+from tests.lab.server import Server
+from tests.lab.tree import BOOKWORM, Suite
+
+# Seconds within which a node must have powered itself off, its root unmounted.
+POWEROFF = 20.0
+UP = 300.0
+SAID = 240.0
+
+
+@dataclass
+class Booted:
+    """The machines of a running case, for its checks."""
+
+    lab: Lab
+    case: Case
+    nodes: dict[str, Machine]
+
+    @property
+    def node(self) -> Machine:
+        """The first node."""
+        return next(iter(self.nodes.values()))
+
+    @property
+    def server(self) -> Server:
+        """The NFS server."""
+        return self.lab.server
+
+
+Check = Callable[[Booted], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table."""
+
+    name: str
+    shows: str
+    image: tuple[str, ...] = project.FULL
+    conf: str = field(default_factory=cluster_conf)
+    """cluster.conf in the image and on the shared root; empty for none"""
+    files: tuple[tuple[str, str], ...] = ()
+    """further files (path, text) in the tree that the image is built in"""
+    append: str = ""
+    nodes: tuple[str, ...] = ("node1",)
+    macs: tuple[str, ...] = ()
+    prepare: tuple[Callable[[Server], None], ...] = ()
+    during: Check | None = None
+    """what is done while the nodes boot"""
+    checks: tuple[Check, ...] = ()
+    refuses: tuple[str, ...] = ()
+    """regular expressions that the console must show, in order, of a boot that must not succeed"""
+    core: bool = False
+    uefi: bool = False
+    reboots: bool = False
+    osr: bool = True
+    """False: the boot has no part of ours, and no clean shutdown is asked of it"""
+    suite: Suite = BOOKWORM
+    disks: Callable[[Path], tuple[object, ...]] | None = None
+
+
+def image_of(case: Case) -> Path:
+    """Return the image of a case, built if it is not there yet."""
+    files = {path: text.encode() for path, text in case.files}
+    return project.build(project.tree(case.suite), case.image, cluster_conf=case.conf, files=files)
+
+
+def run(case: Case) -> dict[str, float]:
+    """Run a case. Returns seconds by what took them; raises what went wrong."""
+    image = image_of(case)
+    tree = project.tree(case.suite)
+    with Lab(suite=case.suite) as lab:
+        files = {project.CLUSTER_CONF: case.conf.encode()} if case.conf else {}
+        lab.server.install(project.tar(tree, files))
+        for prepare in case.prepare:
+            prepare(lab.server)
+        begin = time.monotonic()
+        nodes = {
+            name: lab.node(name, image, case.append, macs=case.macs, uefi=case.uefi, reboots=case.reboots)
+            for name in case.nodes
+        }
+        booted = Booted(lab, case, nodes)
+        if case.during:
+            case.during(booted)
+        if case.refuses:
+            _must_refuse(booted)
+            return {"refused": time.monotonic() - begin}
+        for node in nodes.values():
+            node.wait_up(UP)
+        times = {"up": time.monotonic() - begin}
+        for check in case.checks:
+            check(booted)
+        times["checked"] = time.monotonic() - begin
+        if case.osr:
+            times["off"] = max(_must_power_off(booted, name) for name in case.nodes)
+        return times
+
+
+def _must_refuse(booted: Booted) -> None:
+    console = booted.node.console
+    for pattern in booted.case.refuses:
+        console.wait_for(pattern, SAID)
+    assert "Traceback" not in console.text, "a traceback on the console"
+    try:
+        booted.node.wait_up(3)
+    except GuestSilent:
+        return
+    raise AssertionError("the system came up, and must not have")
+
+
+def _must_power_off(booted: Booted, name: str) -> float:
+    """Power a node off and see that its root was unmounted and that the server has forgotten it."""
+    node = booted.nodes[name]
+    if not node.running:
+        return 0.0
+    seconds = node.poweroff()
+    text = node.console.text
+    assert "Unmounted /oldroot." in text, "the root was not unmounted"
+    assert "Cannot umount" not in text, "something held the root"
+    assert "Failed unmounting" not in text, "the console shows failed unmounting"
+    assert not any(name in client for client in booted.server.clients()), "the server still has state of the node"
+    assert seconds < POWEROFF, f"power-off took {seconds:.0f} s"
+    return seconds

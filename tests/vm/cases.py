@@ -1,0 +1,105 @@
+"""Every VM case: a case is a row. `core` rows run in `make check`, all of them in `make vm-check-all`."""
+
+from __future__ import annotations
+
+from tests import project
+from tests.lab.lab import cluster_conf
+from tests.lab.tree import BOOKWORM, SID, TRIXIE
+from tests.vm import scenes
+from tests.vm.case import Case
+from tests.vm.checks import (
+    address_stays,
+    by,
+    command,
+    console,
+    every_stage,
+    healthy,
+    no_parameters,
+    note,
+    shared_and_private,
+    two_identities,
+    version,
+)
+
+STATIC_IP = "ip=10.77.0.11::10.77.0.1:255.255.255.0::eth0:none ifname=eth0:52:54:00:77:00:01"
+NFS4 = f"root=nfs4:10.77.0.1:/srv/root rw {STATIC_IP}"
+HOWTO_A = f"root=nfs:10.77.0.1:/srv/root rw rd.shell rd.debug {STATIC_IP}"
+LAST = r"this boot cannot go on"
+QUICK = "rd.osr.timeout=25"
+
+CASES = (
+    # --- boots
+    Case("two-nodes", "two nodes from one image and one NFSv4 root, no kernel argument of ours or dracut's", core=True,
+         nodes=("node1", "node2"),
+         checks=(healthy, every_stage, no_parameters, version("4.2"), by("MAC {mac}"), shared_and_private, address_stays)),
+    Case("no-systemd", "full-featured without systemd in the initrd", core=True,
+         image=(*project.FULL, *project.NO_SYSTEMD), checks=(healthy, every_stage, no_parameters)),
+    Case("static", "static initrd, HowTo example A with nfs4:, identity by MAC from the root's cluster.conf", core=True,
+         image=project.STATIC, append=NFS4, checks=(healthy, by("MAC {mac}"), note("root", "nfs4 vers=4.2"))),
+    Case("late-server", "the NFS server starts 20 s after the node asks: retries are spoken, the boot goes on", core=True,
+         prepare=(scenes.stop_nfs,), during=scenes.start_nfs_late,
+         checks=(healthy, console(r"attempt 1: Connection refused; next in 1 s"))),
+    Case("two-nodes-load", "two nodes keep their own NFSv4 identities under load for two lease times",
+         nodes=("node1", "node2"), checks=(healthy, two_identities)),
+    Case("nfs3", "NFSv3 because cluster.conf says so", conf=cluster_conf(fstype="nfs3"), checks=(healthy, version("3"))),
+    Case("static-howto-a", "HowTo example A to the letter: root=nfs: rw rd.shell rd.debug", image=project.STATIC, append=HOWTO_A,
+         checks=(healthy, note("root", "nfs"))),
+    Case("static-no-systemd", "static initrd without systemd", image=(*project.STATIC, *project.NO_SYSTEMD), append=NFS4,
+         checks=(healthy,)),
+    Case("static-dhcp", "static initrd, address by DHCP", image=project.STATIC, append="root=nfs4:10.77.0.1:/srv/root rw ip=dhcp",
+         prepare=(scenes.serve_dhcp,), checks=(healthy,)),
+    Case("static-nodeid", "static initrd without cluster.conf on the root: nodeid=2 is enough", image=project.STATIC, conf="",
+         append=f"{NFS4} nodeid=2", checks=(scenes.is_node_two_by_id,)),
+    Case("static-node-name", "static initrd, rd.osr.node= against the hardware: obeyed, with a warning", image=project.STATIC,
+         append=f"{NFS4} rd.osr.node=node2", checks=(scenes.is_node_two_by_name,)),
+    Case("uefi", "UEFI, with LoaderDevicePartUUID set as systemd-boot does", uefi=True, reboots=True,
+         checks=(scenes.reboot_with_loader_variable, healthy)),
+    Case("reboot", "reboot: the root is unmounted, the node comes back as itself", reboots=True,
+         checks=(healthy, scenes.reboot, healthy)),
+    Case("shared-hostname", "a shared /etc/hostname does not rename a node", prepare=(scenes.shared_hostname,),
+         checks=(healthy, command("cat /etc/hostname", "node1\n"), note("handover", "mounted over"))),
+    Case("root-by-hand", "root= given by hand wins over cluster.conf", conf=cluster_conf(root="10.77.0.1:/srv/elsewhere"),
+         append="root=nfs4:10.77.0.1:/srv/root", checks=(healthy,)),
+    Case("cdsl-words", "cdsltree= and cdsllink= move the node's tree", append="cdsltree=/other/cdsl cdsllink=/here",
+         prepare=(scenes.moved_cdsl,), checks=(scenes.moved_cdsl_is_bound,)),
+    # --- the running system leaves the link alone
+    Case("networkd", "systemd-networkd with a conflicting profile in the shared /etc", prepare=(scenes.enable_networkd,),
+         checks=(healthy, address_stays, scenes.restart("systemd-networkd"), address_stays)),
+    Case("networkmanager", "NetworkManager with a conflicting profile", prepare=(scenes.enable_networkmanager,),
+         checks=(healthy, address_stays, scenes.restart("NetworkManager"), address_stays)),
+    Case("ifupdown", "ifupdown with a conflicting /etc/network/interfaces", prepare=(scenes.enable_ifupdown,),
+         checks=(healthy, address_stays, scenes.restart("networking"), address_stays)),
+    # --- switches
+    Case("stand-aside", "rd.osr=0: the same image boots a plain dracut root untouched", image=project.STATIC, append=f"{NFS4} rd.osr=0",
+         prepare=(scenes.without_cdsl,), osr=False, checks=(command("ls /run/osr 2>&1 | wc -l; ls /run/osr || true", "1\n"),)),
+    Case("break", "rd.osr.break=root: a shell before the stage, and the boot goes on after it",
+         append="rd.osr.break=root", during=scenes.leave_the_shell, checks=(healthy,)),
+    Case("debug", "rd.osr.debug with a failure: the traceback is there", append=f"rd.osr.debug {QUICK}",
+         prepare=(scenes.stop_nfs,), refuses=(LAST,)),
+    # --- must not boot, and must say why
+    Case("unknown-mac", "a MAC that cluster.conf does not know: no guess, MACs, nodes and a stanza to paste", core=True,
+         macs=("52:54:00:77:00:99",), append=QUICK,
+         refuses=(r"52:54:00:77:00:99", LAST, r"<clusternode name=", r'<eth name="\S+" mac="52:54:00:77:00:99"')),
+    Case("two-claims", "one MAC in two nodes of a compiled file: the boot refuses to guess",
+         files=(scenes.FORCED,), append=QUICK, refuses=(LAST, r"node1.*node2")),
+    Case("no-server", "nobody answers at the server's address", conf=cluster_conf(root="10.77.0.77:/srv/root"), append=QUICK,
+         refuses=(r"attempt 1", LAST, r"operation 2: mount 10.77.0.77:/srv/root", r"No route to host|does not answer")),
+    Case("no-nfs", "the server machine answers, but no NFS server runs on it", prepare=(scenes.stop_nfs,), append=QUICK,
+         refuses=(r"attempt 1: Connection refused", LAST, r"start nfs-server there")),
+    Case("wrong-export", "the server does not export the path", conf=cluster_conf(root="10.77.0.1:/srv/nothing"), append=QUICK,
+         refuses=(r"attempt 1: .*No such file", LAST, r"exportfs -v")),
+    Case("no-root-there", "an export that is no root filesystem", conf=cluster_conf(root="10.77.0.1:/srv/root/home"),
+         append=QUICK, refuses=(LAST, r"has no proc, no sys, no dev, no run, no etc, no sbin/init")),
+    Case("no-cdsl", "the node's CDSL directory is missing; rd.shell gets a shell where osr explain marks the operation",
+         prepare=(scenes.remove_cdsl,), append="rd.shell", during=scenes.explain_in_the_shell,
+         refuses=(LAST, r"/cluster/cdsl/1 is missing", r"cp -a /cluster/cdsl/default /cluster/cdsl/1", r"FAILED bind")),
+)  # fmt: skip
+
+MATRIX = tuple(
+    Case(f"{suite.name}{'' if systemd else '-no-systemd'}", f"full-featured NFSv4 on {suite.name}"
+         f"{'' if systemd else ', no systemd in the initrd'}", suite=suite,
+         image=project.FULL if systemd else (*project.FULL, *project.NO_SYSTEMD), nodes=("node1",),
+         checks=(healthy, every_stage, no_parameters, version("4.2"), address_stays))
+    for suite in (BOOKWORM, TRIXIE, SID)
+    for systemd in (True,)
+)  # fmt: skip

@@ -1,0 +1,170 @@
+"""What cases do to the server, to the shared root and to machines while they boot."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+from tests.lab.lab import ADDRESSES, MACS
+from tests.lab.server import SHARED_ROOT, Server
+from tests.vm.case import UP, Booted, Check
+
+ROOT = SHARED_ROOT
+
+
+def stop_nfs(server: Server) -> None:
+    """Nobody listens on port 2049 any more."""
+    server.run("systemctl stop nfs-server")
+
+
+def start_nfs_late(booted: Booted) -> None:
+    """Start the NFS server when the node has been refused for a while."""
+    booted.node.console.wait_for(r"attempt 4: Connection refused", UP)
+    booted.server.run("systemctl start nfs-server")
+
+
+def serve_dhcp(server: Server) -> None:
+    """Give each node its address by its MAC."""
+    hosts = " ".join(f"--dhcp-host={MACS[name]},{ADDRESSES[name]}" for name in MACS)
+    range_ = "--dhcp-range=10.77.0.0,static,255.255.255.0"
+    server.run(f"dnsmasq --port=0 --interface=br0 {range_} {hosts} --dhcp-option=3,10.77.0.1")
+
+
+def shared_hostname(server: Server) -> None:
+    """The shared root has a host name for all."""
+    server.run(f"echo localhost > {ROOT}/etc/hostname")
+
+
+def without_cdsl(server: Server) -> None:
+    """See Server.without_cdsl."""
+    server.without_cdsl()
+
+
+def remove_cdsl(server: Server) -> None:
+    """Node 1 has no tree."""
+    server.run(f"mv {ROOT}/cluster/cdsl/1 {ROOT}/cluster/cdsl/gone")
+
+
+def moved_cdsl(server: Server) -> None:
+    """The trees lie elsewhere, and /var points there."""
+    server.run(
+        f"cd {ROOT} && mkdir -p other here && mv cluster/cdsl other/cdsl && ln -sfn here/var var"
+        " && mkdir -p cluster/cdsl && rm -rf cdsl.local"
+    )
+
+
+def moved_cdsl_is_bound(booted: Booted) -> None:
+    """The node's tree is where the command line said."""
+    assert booted.node.run("findmnt -n -o SOURCE /here").strip().endswith("/other/cdsl/1")
+    booted.node.run("test ! -e /cdsl.local && touch /var/tmp/works")
+
+
+def is_node_two_by_id(booted: Booted) -> None:
+    """nodeid=2 alone: the tree of node 2, no name."""
+    assert booted.node.run("findmnt -n -o SOURCE /cdsl.local").strip().endswith("/cluster/cdsl/2")
+    report = json.loads(booted.node.run("osr status --json"))
+    assert report["node"] == {"name": "", "id": 2}
+    assert "nodeid=2" in report["because"]
+
+
+def is_node_two_by_name(booted: Booted) -> None:
+    """An explicit word wins, and the hardware's objection is heard."""
+    assert booted.node.run("findmnt -n -o SOURCE /cdsl.local").strip().endswith("/cluster/cdsl/2")
+    assert json.loads(booted.node.run("osr status --json"))["node"] == {"name": "node2", "id": 2}
+    booted.node.console.wait_for(r"warning: .*node1", 5)
+
+
+def reboot(booted: Booted) -> None:
+    """Reboot from inside; the machine stays the same QEMU process."""
+    boot_id = booted.node.run("cat /proc/sys/kernel/random/boot_id")
+    booted.node.run("systemctl --no-block reboot")
+    booted.node.console.wait_for(r"Unmounted /oldroot\.", 120)
+    booted.node.wait_up(UP)
+    assert booted.node.run("cat /proc/sys/kernel/random/boot_id") != boot_id
+
+
+def reboot_with_loader_variable(booted: Booted) -> None:
+    """Set the variable that makes systemd's gpt-auto generator look for a root of its own, and boot with it."""
+    name = "LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"  # source: the boot loader interface of systemd
+    uuid = "3f1a2b3c-0000-4000-8000-000000000001"
+    script = f"""
+import struct
+text = "{uuid}\\0".encode("utf-16-le")
+open("/sys/firmware/efi/efivars/{name}", "wb").write(struct.pack("<I", 7) + text)
+"""
+    mount = "mountpoint -q /sys/firmware/efi/efivars || mount -t efivarfs none /sys/firmware/efi/efivars"
+    booted.node.run(f"{mount}; python3 - <<'END'\n{script}\nEND")
+    reboot(booted)
+    booted.node.run(f"{mount}; test -e /sys/firmware/efi/efivars/{name}")
+
+
+def enable_networkd(server: Server) -> None:
+    """networkd runs, with a profile for every link that would take the address away."""
+    profile = "[Match]\\nName=e*\\n[Network]\\nAddress=10.99.0.1/24\\nDHCP=yes\\n"
+    wants = f"{ROOT}/etc/systemd/system/multi-user.target.wants"
+    server.run(f"printf '{profile}' > {ROOT}/etc/systemd/network/10-all.network")
+    server.run(f"mkdir -p {wants}; ln -sf /lib/systemd/system/systemd-networkd.service {wants}/")
+    server.run(f"ln -sf /lib/systemd/system/systemd-networkd-wait-online.service {wants}/")
+
+
+def enable_networkmanager(server: Server) -> None:
+    """NetworkManager runs, with a profile for the link that would re-address it."""
+    profile = (
+        "[connection]\\nid=all\\ntype=ethernet\\nautoconnect=true\\n[ipv4]\\nmethod=manual\\naddress1=10.99.0.1/24\\n"
+    )
+    path = f"{ROOT}/etc/NetworkManager/system-connections/all.nmconnection"
+    wants = f"{ROOT}/etc/systemd/system/multi-user.target.wants"
+    server.run(f"mkdir -p {wants}; rm -f {ROOT}/etc/systemd/system/NetworkManager.service")
+    server.run(f"printf '{profile}' > {path}; chmod 600 {path}")
+    server.run(f"ln -sf /lib/systemd/system/NetworkManager.service {wants}/")
+
+
+def enable_ifupdown(server: Server) -> None:
+    """ifupdown runs, and /etc/network/interfaces says another address for the link."""
+    text = "auto lo eth0\\nallow-hotplug eth0\\niface lo inet loopback\\n"
+    text += "iface eth0 inet static\\n  address 10.99.0.1/24\\n"
+    wants = f"{ROOT}/etc/systemd/system/multi-user.target.wants"
+    server.run(f"printf '{text}' > {ROOT}/etc/network/interfaces; rm -f {ROOT}/etc/systemd/system/networking.service")
+    server.run(f"mkdir -p {wants}; ln -sf /lib/systemd/system/networking.service {wants}/")
+
+
+def restart(service: str) -> Check:
+    """Return a step that restarts a service while the root is in use."""
+
+    def step(booted: Booted) -> None:
+        booted.node.run(
+            f"systemctl is-active {service} && systemctl restart {service} && systemctl is-active {service}"
+        )
+        booted.node.run("head -c 4M /dev/urandom > /root/io && sync && cat /root/io | wc -c && rm /root/io")
+
+    return step
+
+
+def leave_the_shell(booted: Booted) -> None:
+    """Look around in the shell before stage root, then let the boot go on."""
+    console = booted.node.console
+    console.wait_for(r"Break before Open Sharedroot stage root", UP)
+    console.wait_for(r"osr-root:.*#", 60)
+    console.send("osr explain | grep 'set up link'\n")
+    console.wait_for(r"1\. done +set up link", 60)
+    console.send("exit\n")
+
+
+def explain_in_the_shell(booted: Booted) -> None:
+    """Ask the rescue shell, when it is there, what failed."""
+
+    def ask() -> None:
+        booted.node.console.wait_for(r"(?m)(:/root#|#) $|press Enter for maintenance|:/#", UP)
+        booted.node.console.send("\n\nosr explain | grep -A2 FAILED\n")
+
+    threading.Thread(target=ask, daemon=True).start()
+
+
+# A compiled file as `osr compile` would never write it: both nodes have the first node's MAC.
+_NODE = (
+    '{{"name":"node{n}","nodeid":{n},"nics":[{{"name":"eth0","mac":"52:54:00:77:00:01","address":"10.77.0.1{n}/24"}}],'
+    '"rootvolume":{{"name":"10.77.0.1:/srv/root","fstype":"nfs"}}}}'
+)
+_TEXT = '{"format":1,"name":"lab","config_version":1,"source":"forced","sha256":"","nodes":[\n'
+_TEXT += ",\n".join(_NODE.format(n=n) for n in (1, 2)) + "\n]}\n"
+FORCED = ("etc/osr-forced.json", _TEXT)
