@@ -14,7 +14,8 @@ TOP = Path(__file__).parents[1]
 CLUSTER_CONF = "etc/cluster/cluster.conf"
 FULL = ("-a", "osr osr-cluster")
 STATIC = ("-a", "osr")
-NO_SYSTEMD = ("-o", "systemd systemd-initrd dracut-systemd")
+# Without systemd dracut 059 must be told which network back end to take: NetworkManager and networkd need systemd.
+NO_SYSTEMD = ("-a", "network-legacy", "-o", "systemd systemd-initrd dracut-systemd")
 
 
 def tree(suite: Suite) -> Tree:

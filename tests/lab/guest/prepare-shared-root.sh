@@ -18,3 +18,8 @@ echo "127.0.0.1 localhost" >/etc/hosts
 systemctl -q disable nfs-server.service
 # a case that is about NetworkManager enables it
 systemctl -q disable NetworkManager.service NetworkManager-wait-online.service NetworkManager-dispatcher.service
+# Every request to the emulated server takes 3 to 8 ms, so a boot's time is its requests. Observed: the persistent
+# journal 10 MB of writes, ifup of nothing but lo 10 s, pNFS block layouts 4 s. A case that is about one of them enables it.
+mkdir -p /etc/systemd/journald.conf.d
+printf '%s\n' "[Journal]" "Storage=volatile" >/etc/systemd/journald.conf.d/lab.conf
+systemctl -q disable networking.service nfs-blkmap.service

@@ -1,0 +1,60 @@
+"""`make check`: the tiers one after the other, each with its time, and one line that counts them all.
+
+Every tier runs even if an earlier one failed, so that one run tells everything; a tier that ran no test has failed.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TOP = Path(__file__).parents[1]
+PYTEST = [str(TOP / ".venv/bin/python"), "-m", "pytest", "-q"]
+TIERS = (
+    ("unit", [*PYTEST, "tests/unit", "tests/golden", "tests/hooks"]),
+    ("image", [*PYTEST, "tests/image", "--durations=0", "--durations-min=1"]),
+    ("vm", [sys.executable, "-m", "tests.vm", "--core"]),
+)
+COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
+
+
+def main() -> int:
+    """Run every tier. Returns 0 if each of them passed something and failed nothing."""
+    begin = time.monotonic()
+    lines = []
+    total = {"passed": 0, "failed": 0}
+    for name, argv in TIERS:
+        print(f"=== {name}: {' '.join(argv[1:])}", flush=True)
+        start = time.monotonic()
+        status, passed, failed = run(argv)
+        if (status and not failed) or not passed:
+            failed += 1
+        total["passed"] += passed
+        total["failed"] += failed
+        lines.append(f"{name:8} {passed:5} passed {failed:5} failed {time.monotonic() - start:7.0f} s")
+    print("\n".join(["", "=== make check", *lines, f"{'all':36} {time.monotonic() - begin:5.0f} s"]))
+    print(f"{total['passed']} passed, {total['failed']} failed", flush=True)
+    return 1 if total["failed"] else 0
+
+
+def run(argv: list[str]) -> tuple[int, int, int]:
+    """Run a tier, showing its output as it comes. Returns its status and the passed and failed of its last line."""
+    last = ""
+    with subprocess.Popen(argv, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if COUNT.search(line):
+                last = line
+    counts = {"passed": 0, "failed": 0, "error": 0, "errors": 0}
+    for number, word in COUNT.findall(last):
+        counts[word] = int(number)
+    # A skipped test is no passed one: nothing here may be skipped without being seen.
+    return process.returncode, counts.pop("passed"), sum(counts.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
