@@ -53,7 +53,7 @@ def make(
         from osr_boot import network
 
         stages["network"] = tuple(network.plan(node))
-    stages["root"] = tuple(_root(volume, cmdline, root, "" if static else hostname))
+    stages["root"] = tuple(_root(volume, cmdline, root, hostname))
     stages["cdsl"] = tuple(cdsl.plan(node.nodeid, cmdline, root))
     stages["handover"] = tuple(handover.plan(hostname, () if static else node.nics, cmdline.cdsllink, root))
     if volume or _is_nfs(cmdline):  # for a disk of its own dracut keeps the image that knows the way to it

@@ -42,13 +42,14 @@ install() {
     done < "$initdir/osr-objects"
     rm -f -- "$initdir/osr-objects"
 
-    inst_multiple ip modprobe mount umount
+    inst_multiple ip modprobe mount umount tr
     # shellcheck disable=SC2086
     inst_multiple $osr_shutdown_programs
     mkdir -p "$initdir/etc/osr"
     osr_shutdown_list > "$initdir/etc/osr/shutdown.list"
 
     inst_simple "$moddir/osr-lib.sh" /lib/osr-lib.sh
+    inst_hook initqueue 01 "$moddir/osr-name.sh"
     inst_hook pre-pivot 90 "$moddir/osr-pre-pivot.sh"
     dracut_need_initqueue
 }

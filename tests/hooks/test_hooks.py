@@ -44,11 +44,10 @@ class Boot:
         """Source a hook as dracut does and return what the shell said; the exit status is the hook's."""
         library = self.directory / "osr-lib.sh"
         for name, path in HOOKS.items():
-            text = (
-                path.read_text()
-                .replace("/run/osr", str(self.directory / "run"))
-                .replace("/lib/osr-lib.sh", str(library))
-            )
+            text = path.read_text().replace("/run/osr", str(self.directory / "run"))
+            text = text.replace("/lib/osr-lib.sh", str(library))
+            for tree in ("/proc/sys", "/sys/class", "/etc/osr"):
+                text = text.replace(tree, f"{self.directory}{tree}")
             (self.directory / name).write_text(text)
         told = 'status=$?\necho "root=$root rootok=$rootok"\nexit $status'
         script = f'{DRACUT}\nset -x\n. "{self.directory / hook}"\n{told}\n'
@@ -118,7 +117,7 @@ def test_a_root_that_dracut_mounts_gets_its_tree_later(boot: Boot) -> None:
     assert boot.calls() == stages(*ALL_STAGES)
 
 
-@pytest.mark.parametrize("hook", ["osr-settled.sh", "osr-pre-pivot.sh", "osr-finished.sh", "osr-cmdline.sh"])
+@pytest.mark.parametrize("hook", ["osr-settled.sh", "osr-pre-pivot.sh", "osr-finished.sh", "osr-cmdline.sh", "osr-name.sh"])
 def test_rd_osr_0_stands_aside(boot: Boot, hook: str) -> None:
     boot.cmdline = "quiet rd.osr=0"
     done = boot.source(hook, root="nfs:10.0.0.1:/r")
@@ -151,3 +150,29 @@ def test_break_gives_one_shell_before_its_stage(boot: Boot) -> None:
         "shell -n osr-root Break before Open Sharedroot stage root",
         *stages("root", "root"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "links", "image", "after"),
+    [
+        ("(none)", ("52:54:00:00:00:01",), "", "osr-525400000001"),
+        ("localhost", ("52:54:00:00:00:01", "52:54:00:00:00:02"), "", "osr-525400000001"),
+        ("given", ("52:54:00:00:00:01",), "", "given"),
+        ("localhost", (), "", "localhost"),
+        ("localhost", ("52:54:00:00:00:01",), "cluster.json", "localhost"),
+    ],
+)
+def test_a_static_initrd_names_the_machine_before_dracut_mounts(
+    boot: Boot, before: str, links: tuple[str, ...], image: str, after: str
+) -> None:
+    name = boot.directory / "proc/sys/kernel/hostname"
+    name.parent.mkdir(parents=True)
+    name.write_text(f"{before}\n")
+    for number, mac in enumerate(links):
+        (boot.directory / f"sys/class/net/eth{number}/device").mkdir(parents=True)
+        (boot.directory / f"sys/class/net/eth{number}/address").write_text(f"{mac}\n")
+    if image:
+        (boot.directory / "etc/osr").mkdir(parents=True)
+        (boot.directory / "etc/osr" / image).write_text("{}")
+    boot.source("osr-name.sh")
+    assert name.read_text() == f"{after}\n"

@@ -40,7 +40,7 @@ def test_the_host_name_is_set_before_the_first_mount() -> None:
 def test_static_leaves_links_and_root_to_dracut() -> None:
     made = plan.make(NODE, Cmdline(root="nfs:10.0.0.1:/srv/root"), because="", static=True)
     assert names(made.stages["network"]) == []
-    assert names(made.stages["root"]) == ["ReportRoot"]
+    assert names(made.stages["root"]) == ["SetHostname", "ReportRoot"]
     assert names(made.stages["cdsl"]) == ["Bind"]
     assert names(made.stages["shutdown"]) == ["KeepShutdown"]
     assert not any("network managers" in operation.describe() for operation in made.stages["handover"])

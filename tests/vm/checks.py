@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tests.lab.lab import ADDRESSES, MACS
@@ -112,8 +113,11 @@ def console(*patterns: str) -> Check:
     """Return a check that the console showed these texts, in order."""
 
     def check(booted: Booted) -> None:
+        text = booted.node.console.text
         for pattern in patterns:
-            booted.node.console.wait_for(pattern, 5)
+            found = re.search(pattern, text)
+            assert found, f"the console did not show {pattern!r}"
+            text = text[found.end() :]
 
     return check
 
