@@ -9,11 +9,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from . import namespace
+
+UNUSED_SECONDS = 7 * 86400
 
 
 def directory() -> Path:
@@ -49,6 +52,7 @@ def artefact(kind: str, name: str, build: Callable[[Path], None]) -> Path:
     """The directory `kind-name`; made by `build`, which gets an empty directory to fill, if it is not there yet."""
     final = directory() / f"{kind}-{name}"
     if final.is_dir():
+        os.utime(final)  # used today
         return final
     with _locked(directory() / f"{kind}-{name}.lock"):
         if final.is_dir():  # another process built it while this one waited
@@ -56,6 +60,20 @@ def artefact(kind: str, name: str, build: Callable[[Path], None]) -> Path:
         partial = directory() / f"{kind}-{name}.partial"
         namespace.remove(partial)
         partial.mkdir()
-        build(partial)
-        partial.rename(final)
+        try:
+            build(partial)
+            os.utime(partial)
+            partial.rename(final)
+        except BaseException:
+            namespace.remove(partial)
+            raise
+        _forget_unused()
     return final
+
+
+def _forget_unused() -> None:
+    """Delete artefacts that nothing has used for a week: each change of a recipe leaves up to 2 GB behind."""
+    oldest = time.time() - UNUSED_SECONDS
+    for path in directory().iterdir():
+        if path.is_dir() and not path.name.endswith(".partial") and path.stat().st_mtime < oldest:
+            namespace.remove(path)
