@@ -17,10 +17,10 @@ mkdir -p "$2/upper" "$2/work" "$merged"
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work,userxattr" "$merged"
 """
 
-# What programs in the tree need. A namespace may not make device nodes, so the host's harmless ones are bound. /dev must
-# not be sticky and world-writable, a tmpfs' default: opening somebody else's node there with O_CREAT, as the shell's ">"
-# does, is refused (source: may_create_in_sticky in the kernel's fs/namei.c). /sys is the host's (dracut looks at it):
-# mounting a new one needs a network namespace.
+# What programs in the tree need. A namespace may not make device nodes, so the host's harmless ones are bound.
+# /dev must not be sticky and world-writable, a tmpfs' default: opening somebody else's node there with O_CREAT, as
+# the shell's ">" does, is refused (source: may_create_in_sticky in the kernel's fs/namei.c).
+# /sys is the host's (dracut looks at it): mounting a new one needs a network namespace.
 FURNISH = """
 mount -t proc proc "$merged/proc"
 mount --rbind /sys "$merged/sys"
