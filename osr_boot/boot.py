@@ -24,12 +24,12 @@ COMPILE_TIMEOUT = 60
 STAGES = ("plan", "network", "root", "cdsl", "handover", "shutdown")
 
 
-def main(words: list[str]) -> int:
-    """Run one stage. Returns the exit status."""
+def main(words: list[str], *, debug: bool = False) -> int:
+    """Run one stage. Returns the exit status. With `debug` every program is shown, and where a failure came from."""
     if len(words) != 1 or words[0] not in STAGES:
         raise ConfigError("which stage?", hint=f"usage: osr boot {'|'.join(STAGES)}")
     stage = words[0]
-    system = Linux()
+    system = Linux(debug=debug)
     begin = system.uptime() - time.process_time()  # the interpreter's own start counts as ours
     state = State(system)
     outcome: dict[str, Any] = {"started": round(begin, 3), "outcome": "failed", "ops": []}
@@ -48,6 +48,10 @@ def main(words: list[str]) -> int:
         return error.exit_status
     except OsrError as error:
         outcome.update(error=error.message, hint=error.hint)
+        if debug:
+            import traceback
+
+            traceback.print_exc()
         _last_screen(stage, error, report, system)
         return error.exit_status
     finally:

@@ -46,8 +46,8 @@ _ENTRIES = (
 # Every file of these directories may be named in a plan.
 _PLUGINS = ("ops", "filesystems", "cluster", "cdsl")
 
-# What is loaded late: messages of failures, and the rescue shell's `osr explain` and `osr status`.
-_LATE = ("argparse", "shutil", "shlex", "textwrap", "traceback", "encodings.ascii", "encodings.latin_1")
+# What is loaded late: programs, messages of failures, and the rescue shell's `osr explain` and `osr status`.
+_LATE = ("subprocess", "argparse", "shutil", "shlex", "textwrap", "traceback", "encodings.ascii", "encodings.latin_1")
 
 # Compressors and digests that parts of the standard library like to have, and that nobody here uses.
 _WITHOUT = ("bz2", "lzma", "zlib", "_hashlib", "_ssl")

@@ -24,7 +24,7 @@ def main(words: list[str] | None = None) -> int:
         if words[:1] == ["boot"]:
             from osr_boot import boot
 
-            return boot.main([word for word in words[1:] if word != "--debug"])
+            return boot.main([word for word in words[1:] if word != "--debug"], debug=debug)
         return _command(words)
     except OsrError as error:
         if debug:
@@ -42,7 +42,8 @@ def main(words: list[str] | None = None) -> int:
         if debug:
             raise
         sys.stderr.write(f"osr: a defect in osr itself: {type(error).__name__}: {error}\n")
-        sys.stderr.write("  run it again with --debug and report what it prints\n")
+        again = "boot again with rd.osr.debug" if words[:1] == ["boot"] else "run it again with --debug"
+        sys.stderr.write(f"  {again} and report what it prints\n")
         return 1
 
 

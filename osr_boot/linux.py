@@ -22,8 +22,9 @@ _KERNEL = ("/proc/", "/sys/")
 class Linux:
     """The real machine. `programs` and `away` (seconds in programs and waits) are what the report subtracts."""
 
-    def __init__(self, *, deadline: float = float("inf")) -> None:
+    def __init__(self, *, deadline: float = float("inf"), debug: bool = False) -> None:
         self.deadline = deadline
+        self._debug = debug
         self.programs = 0
         self.away = 0.0
 
@@ -31,6 +32,8 @@ class Linux:
         """See System.run. The child gets an argument list, its own session and no terminal."""
         import subprocess  # half of the stages start no program, and it costs 4 ms of some 30
 
+        if self._debug:
+            self.say(f"run: {pasteable(argv)}" + (f" <<< {input!r}" if input else ""))
         self.programs += 1
         begin = time.monotonic()
         try:
@@ -53,6 +56,8 @@ class Linux:
             raise CommandFailed(f"{pasteable(argv)}: no end after {timeout:.0f} s", status=124) from None
         finally:
             self.away += time.monotonic() - begin
+        if self._debug:
+            self.say(f"run: status {done.returncode}: {(done.stdout + done.stderr).strip()}")
         if done.returncode:
             said = done.stderr.strip() or done.stdout.strip()
             raise CommandFailed(

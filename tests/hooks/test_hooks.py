@@ -117,7 +117,9 @@ def test_a_root_that_dracut_mounts_gets_its_tree_later(boot: Boot) -> None:
     assert boot.calls() == stages(*ALL_STAGES)
 
 
-@pytest.mark.parametrize("hook", ["osr-settled.sh", "osr-pre-pivot.sh", "osr-finished.sh", "osr-cmdline.sh", "osr-name.sh"])
+@pytest.mark.parametrize(
+    "hook", ["osr-settled.sh", "osr-pre-pivot.sh", "osr-finished.sh", "osr-cmdline.sh", "osr-name.sh"]
+)
 def test_rd_osr_0_stands_aside(boot: Boot, hook: str) -> None:
     boot.cmdline = "quiet rd.osr=0"
     done = boot.source(hook, root="nfs:10.0.0.1:/r")

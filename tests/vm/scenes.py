@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 
 from tests.lab.lab import ADDRESSES, MACS
 from tests.lab.server import SHARED_ROOT, Server
@@ -152,13 +151,14 @@ def leave_the_shell(booted: Booted) -> None:
 
 
 def explain_in_the_shell(booted: Booted) -> None:
-    """Ask the rescue shell, when it is there, what failed."""
-
-    def ask() -> None:
-        booted.node.console.wait_for(r"(?m)(:/root#|#) $|press Enter for maintenance|:/#", UP)
-        booted.node.console.send("\n\nosr explain | grep -A2 FAILED\n")
-
-    threading.Thread(target=ask, daemon=True).start()
+    """Ask the rescue shell what failed."""
+    console = booted.node.console
+    console.wait_for(r"Press Enter for maintenance|# $", UP)
+    console.send("\n")
+    console.wait_for(r"# ?$", 60)
+    console.send("osr explain\n")
+    console.wait_for(r"1\. FAILED bind /cluster/cdsl/1 on /cdsl.local", 60)
+    console.wait_for(r"why: /cluster/cdsl/1 is missing", 10)
 
 
 # A compiled file as `osr compile` would never write it: both nodes have the first node's MAC.
