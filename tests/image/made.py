@@ -6,7 +6,7 @@ import functools
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import project
@@ -15,17 +15,18 @@ from tests.lab import image, overlay
 from tests.lab.lab import cluster_conf
 from tests.lab.tree import BOOKWORM, Tree
 
-# Where NetworkManager is installed, dracut's module "network" takes it, and that wants systemd.
-NO_SYSTEMD = ("-a", "network-legacy", *project.NO_SYSTEMD)
-
-# $3 files to lay over the image, $4 directory for what the program says, then the program
+# $3 files to lay over the image, $4 directory for what the program says, $5 a script for the shutdown's copy of
+# itself, then the program
 INSIDE = """
 cp -R "$3/." "$merged/"
 [ ! -e "$merged/proc-cmdline" ] || mount --bind "$merged/proc-cmdline" "$merged/proc/cmdline"
-out=$4
-shift 4
+out=$4 after=$5
+shift 5
 status=0
 chroot "$merged" "$@" </dev/null >"$out/stdout" 2>"$out/stderr" || status=$?
+if [ "$status" = 0 ] && [ -n "$after" ]; then
+    chroot "$merged/run/initramfs" /bin/sh -c "$after" </dev/null >>"$out/stdout" 2>>"$out/stderr" || status=$?
+fi
 echo "$status" >"$out/status"
 [ ! -d "$merged/run/osr" ] || cp -R "$merged/run/osr" "$out/"
 """
@@ -38,7 +39,7 @@ class Said:
     status: int
     stdout: str
     stderr: str
-    run: Mapping[str, str]
+    run: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Made:
 
     file: Path
     root: Path
-    log: str
+    log: str = field(repr=False)
 
     def files(self) -> Iterator[Path]:
         """Yield every plain file, below `root`."""
@@ -67,10 +68,11 @@ class Made:
             if path.suffix != ".ko" and path.read_bytes()[:4] == b"\x7fELF"
         ]
 
-    def inside(self, *argv: str, files: Mapping[str, str] | None = None) -> Said:
+    def inside(self, *argv: str, files: Mapping[str, str] | None = None, at_shutdown: str = "") -> Said:
         """Run a program with the image as its root directory, on a throw-away layer.
 
-        `files` (path to text) are laid over it; "/proc-cmdline" becomes the kernel command line.
+        `files` (path to text) are laid over it; "/proc-cmdline" becomes the kernel command line. If the program
+        succeeds, the script `at_shutdown` is run with /run/initramfs as its root directory.
         """
         with tempfile.TemporaryDirectory() as name:
             directory = Path(name)
@@ -84,7 +86,8 @@ class Made:
                     continue
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text(text)
-            overlay.run(INSIDE, self.root, directory / "scratch", str(over), str(out), *argv, what=" ".join(argv))
+            arguments = (str(over), str(out), at_shutdown, *argv)
+            overlay.run(INSIDE, self.root, directory / "scratch", *arguments, what=" ".join(argv))
             run = {path.name: path.read_text() for path in out.glob("osr/*") if path.is_file()}
             status = int((out / "status").read_text())
             return Said(status, (out / "stdout").read_text(), (out / "stderr").read_text(), run)
@@ -135,7 +138,7 @@ def static() -> Made:
 
 def full_without_systemd() -> Made:
     """Return the full-featured image whose init is dracut's shell script."""
-    return make((*project.FULL, *NO_SYSTEMD), cluster_conf())
+    return make((*project.FULL, *project.NO_SYSTEMD), cluster_conf())
 
 
 KINDS = {"full": full, "static": static, "full-without-systemd": full_without_systemd}

@@ -1,8 +1,8 @@
 """An initrd as a directory, without the programs and the privileges that `cpio -i` would want.
 
 An image is one or more cpio archives behind each other; the first may be uncompressed (early microcode). Device nodes
-are left out and everything belongs to the caller; times do not matter. source: Documentation/driver-api/early-userspace/
-buffer-format.rst
+are left out and everything belongs to the caller; times do not matter.
+source: Linux, Documentation/driver-api/early-userspace/buffer-format.rst
 """
 
 from __future__ import annotations
