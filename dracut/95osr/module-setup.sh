@@ -45,6 +45,8 @@ install() {
     inst_multiple ip modprobe mount umount tr
     # shellcheck disable=SC2086
     inst_multiple $osr_shutdown_programs
+    # The image's shell, if no module brought one yet: what dracut's base would do a little later.
+    [[ -e $initdir/bin/sh ]] || { inst_multiple bash && ln -sf bash "$initdir/bin/sh"; }
     mkdir -p "$initdir/etc/osr"
     osr_shutdown_list > "$initdir/etc/osr/shutdown.list"
 
@@ -66,7 +68,6 @@ osr_libraries() {
 osr_shutdown_list() {
     local _program _path
     {
-        echo /shutdown
         for _path in "$dracutbasedir"/modules.d/*base/dracut*lib.sh; do
             echo "/lib/${_path##*/}"
         done
@@ -88,5 +89,6 @@ osr_shutdown_list() {
     for _path in /bin /sbin /lib /lib64; do
         [[ -L $_path ]] && echo "$_path"
     done
-    return 0
+    # Last: systemd changes to this tree only if it finds this file, so half a tree is never used.
+    echo /shutdown
 }

@@ -110,9 +110,11 @@ def test_keep_shutdown_copies_the_list() -> None:
     assert system.isdir("/run/initramfs/oldroot")
 
 
-def test_keep_shutdown_names_a_missing_file() -> None:
-    with pytest.raises(OsrError, match="/bin/sh"):
-        KeepShutdown("/list", "/run/initramfs").execute(Dry({"/list": "/bin/sh\n"}))
+def test_a_shutdown_that_cannot_be_kept_is_a_warning_and_half_a_tree_is_never_used() -> None:
+    system = Dry({"/list": "/bin/sh\n/shutdown\n", "/shutdown": "script"})
+    assert "not kept" in KeepShutdown("/list", "/run/initramfs").execute(system)
+    assert "/bin/sh" in system.said[0]
+    assert "/run/initramfs/shutdown" not in system.files
 
 
 @pytest.mark.parametrize(
