@@ -1,0 +1,32 @@
+"""The command `osr`, run in this process: what it answers, what it says beside that, and its exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from osr_boot import cli
+
+FINDINGS = Path(__file__).parents[1] / "golden/findings"
+GOOD, BAD, WARNED = (str(FINDINGS / f"{name}.conf") for name in ("good", "duplicate-mac", "root-nfs3-without-locks"))
+
+
+@dataclass(frozen=True)
+class Said:
+    status: int
+    out: str
+    err: str
+
+
+def osr(*words: str) -> Said:
+    """Run a command. Nothing that a person did wrong may show a traceback."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = cli.main(list(words))
+        except SystemExit as end:  # argparse
+            status = end.code if isinstance(end.code, int) else 1
+    assert "Traceback" not in err.getvalue()
+    return Said(status, out.getvalue(), err.getvalue())
