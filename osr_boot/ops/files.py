@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from osr_boot.errors import OsrError
 from osr_boot.ops import Operation
+from osr_boot.ops.mounts import mounted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,8 +84,15 @@ class KeepShutdown(Operation):
             paths = system.read(self.listing).split()
             for path in paths:
                 system.copy(path, self.target + path)
-        except OSError as error:
+            self._let_execute(system)
+        except (OSError, OsrError) as error:
             # A node that cannot unmount its root at the end is better than one that does not run.
             system.say(f"warning: the shutdown will not unmount the root: {error}; is /run full?")
             return f"not kept: {error}"
         return f"{len(paths)} files"
+
+    def _let_execute(self, system: System) -> None:
+        """Allow programs in the kept tree, and nowhere else: without systemd dracut mounts /run noexec."""
+        if "noexec" in mounted(system, "/run")[2].split(","):
+            system.run(("mount", "--bind", self.target, self.target))
+            system.run(("mount", "-o", "remount,bind,exec", self.target))

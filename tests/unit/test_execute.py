@@ -103,9 +103,13 @@ def test_handover_tells_every_network_manager_about_the_link_and_no_other() -> N
     assert not any("eth1" in path + text for path, text in system.files.items())
 
 
-def test_keep_shutdown_copies_the_list() -> None:
-    system = Dry({"/list": "/bin/sh\n/shutdown\n", "/bin/sh": "shell", "/shutdown": "script"})
+@pytest.mark.parametrize(("options", "programs"), [("rw,nosuid,nodev", 0), ("rw,nosuid,noexec", 2)])
+def test_keep_shutdown_copies_the_list_to_where_it_can_run(options: str, programs: int) -> None:
+    mounts = f"tmpfs /run tmpfs {options} 0 0\n"
+    files = {"/list": "/bin/sh\n/shutdown\n", "/bin/sh": "shell", "/shutdown": "script", "/proc/self/mounts": mounts}
+    system = Dry(files)
     assert KeepShutdown("/list", "/run/initramfs").execute(system) == "2 files"
+    assert len(system.ran) == programs
     assert system.files["/run/initramfs/bin/sh"] == "shell"
     assert system.isdir("/run/initramfs/oldroot")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from tests.lab.errors import GuestSilent
 from tests.lab.lab import ADDRESSES, MACS
 from tests.lab.server import SHARED_ROOT, Server
 from tests.vm.case import UP, Booted, Check
@@ -153,9 +154,14 @@ def leave_the_shell(booted: Booted) -> None:
 def explain_in_the_shell(booted: Booted) -> None:
     """Ask the rescue shell what failed."""
     console = booted.node.console
-    console.wait_for(r"Press Enter for maintenance|# $", UP)
-    console.send("\n")
-    console.wait_for(r"# ?$", 60)
+    console.wait_for(r"Press Enter for maintenance|debug shell", UP)
+    for _ in range(20):  # sulogin throws away what was typed before it asks
+        console.send("\n")
+        try:
+            console.wait_for(r"\w[:~/]*# $", 3)
+            break
+        except GuestSilent:
+            continue
     console.send("osr explain\n")
     console.wait_for(r"1\. FAILED bind /cluster/cdsl/1 on /cdsl.local", 60)
     console.wait_for(r"why: /cluster/cdsl/1 is missing", 10)
