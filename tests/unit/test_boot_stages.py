@@ -1,0 +1,136 @@
+"""The stages that perform the plan: reports, the last screen of each kind of failure, exit statuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from osr_boot import boot, facts
+from osr_boot.errors import CommandFailed, ConfigError
+from tests.unit import pretended
+from tests.unit.pretended import MAC1, MOUNTS, ROOT, SERVER, Boot
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> Boot:
+    return pretended.full_featured(monkeypatch)
+
+
+def refused(words: str, status: int = 32) -> CommandFailed:
+    return CommandFailed(f"mount: {words}", status=status, output=f"mount.nfs: {words}")
+
+
+def test_a_stage_before_the_plan_is_not_yet(full: Boot) -> None:
+    assert full.stage("network") == 75
+    assert full.report["stages"]["network"]["error"] == "there is no plan yet"
+    assert full.machine.said == []
+
+
+def test_a_whole_boot(full: Boot) -> None:
+    full.machine.files |= {**ROOT, "/sysroot/sbin/init": "", "/etc/osr/shutdown.list": "/bin/sh\n", "/bin/sh": "shell"}
+    full.machine.files["/proc/self/mounts"] = MOUNTS
+    assert [full.stage(stage) for stage in boot.STAGES] == [0] * 6
+    report = full.report
+    assert list(report["stages"]) == list(boot.STAGES)
+    assert {outcome["outcome"] for outcome in report["stages"].values()} == {"finished"}
+    assert report["stages"]["root"]["programs"] == 1
+    assert [op["op"] for op in report["stages"]["root"]["ops"]] == [1, 2, 3]
+    assert report["stages"]["root"]["ops"][1]["note"] == "vers=4.2"
+    assert full.machine.files["/proc/sys/kernel/hostname"] == "node1\n"
+    programs = [command[0] for command in full.machine.ran]
+    assert programs == ["ip", "mount", "mount"]
+    assert 'root op(1) [finished] set host name "node1"' in full.machine.said
+
+
+def test_waiting_is_bounded_by_the_boots_deadline_and_not_counted_as_our_own(full: Boot) -> None:
+    full.machine.files["/proc/cmdline"] = "rd.osr.timeout=30"
+    full.stage("plan")
+    full.machine.answers = {"mount": refused("Connection refused")}
+    assert full.stage("root") == 1
+    assert full.machine.clock <= 50
+    outcome = full.report["stages"]["root"]
+    assert outcome["seconds"] > 15
+    assert outcome["own"] < 15  # the process' own time: the pretended clock does not move for us
+
+
+def test_a_mount_that_fails_names_stage_operation_reason_and_remedy(full: Boot) -> None:
+    full.stage("plan")
+    full.machine.answers = {"mount": refused("access denied by server while mounting 10.0.0.1:/srv/root")}
+    assert full.stage("root") == 1
+    mount = f"mount {SERVER} (rw,vers=4,retry=0) on /sysroot"
+    assert full.part("where") == f'stage "root", operation 2: {mount}'
+    assert full.part("what").startswith(f"cannot mount {SERVER} after ")
+    assert "access denied by server" in full.part("what").replace("\n", " ")
+    assert full.part("do").startswith("the server refuses this client: add its address to /etc/exports")
+    assert full.part("who").startswith('node "node1" (id 1), because MAC ')
+    assert full.part("more").startswith("`osr explain` shows the plan")
+    assert all(len(line) <= 100 for line in full.last_screen())
+    failed = full.report["stages"]["root"]["ops"][-1]
+    assert (failed["op"], failed["outcome"]) == (2, "failed")
+    assert failed["hint"].startswith("the server refuses")
+    assert "/run/osr/done/root" not in full.machine.files
+
+
+def test_a_root_that_lacks_something_names_all_of_it(full: Boot) -> None:
+    full.stage("plan")
+    full.machine.files |= {"/sysroot/etc/": "", "/sysroot/dev/": "", "/proc/self/mounts": MOUNTS}
+    assert full.stage("root") == 1
+    assert full.part("what") == f"{SERVER} is no root filesystem: it has no proc, no sys, no run, no sbin/init"
+
+
+def test_a_missing_tree_of_the_node(full: Boot) -> None:
+    full.stage("plan")
+    assert full.stage("cdsl") == 1
+    assert full.part("what") == "/cluster/cdsl/1 is missing on the shared root"
+    assert "cp -a /cluster/cdsl/default /cluster/cdsl/1" in full.part("do").replace("\n", "")
+
+
+def test_a_link_that_never_appears(full: Boot) -> None:
+    full.stage("plan")
+    del full.machine.files["/sys/class/net/eth0/address"]
+    assert full.stage("network") == 1
+    assert full.part("what") == f'link "eth0": no link with MAC {MAC1} appeared'
+
+
+def test_a_file_that_cannot_be_written_is_a_failure_of_its_operation(
+    full: Boot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full.stage("plan")
+    write = full.machine.write
+
+    def full_disk(path: str, text: str, *, mode: int = 0o644) -> None:
+        if path.startswith("/run/systemd"):
+            raise OSError(28, "No space left on device", path)
+        write(path, text, mode=mode)
+
+    monkeypatch.setattr(full.machine, "write", full_disk)
+    assert full.stage("handover") == 1
+    assert "No space left on device" in full.part("what")
+
+
+def test_a_plan_of_another_version_is_not_performed(full: Boot) -> None:
+    full.machine.files["/run/osr/plan.json"] = '{"format": 2}'
+    assert full.stage("root") == 2
+    assert "format 2" in full.part("what")
+    assert full.machine.ran == []
+
+
+def test_debug_shows_where_a_failure_came_from(full: Boot, capsys: pytest.CaptureFixture[str]) -> None:
+    full.stage("plan")
+    full.stage("cdsl")
+    assert "Traceback" not in capsys.readouterr().err
+    full.stage("cdsl", debug=True)
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [(), ("nonsense",), ("plan", "root")])
+def test_a_wrong_stage(full: Boot, words: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="which stage"):
+        full.stage(*words)
+    assert "/run/osr/report.json" not in full.machine.files
+
+
+def test_a_defect_still_leaves_a_report(full: Boot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "gather", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        full.stage("plan")
+    assert full.report["stages"]["plan"]["outcome"] == "failed"
