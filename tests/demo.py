@@ -58,7 +58,7 @@ def row(name: str, nodes: dict[str, Machine]) -> tuple[str, ...]:
     node.run(f"echo {name} > /root/shared-{name}; echo {name} > /var/tmp/private-{name}; sync")
     shared = other.run(f"cat /root/shared-{name} 2>/dev/null || echo not seen").strip()
     private = other.run(f"cat /var/tmp/private-{name} 2>/dev/null || echo not seen").strip()
-    pivot = node.run("systemctl show -P InactiveExitTimestampMonotonic initrd-switch-root.service").strip()
+    pivot = node.run("systemctl show -P UserspaceTimestampMonotonic").strip()  # when the new root's systemd began
     return (
         f"{node.run('hostname').strip()} (id {report['node']['id']})",
         report["because"].split(" of ")[0],

@@ -15,6 +15,8 @@ osr_stage() {
         0) return 0 ;;
         75) return 75 ;;
     esac
+    # dracut 106 and newer switch the machine off within two seconds: nobody could read why.
+    getargbool 0 rd.shell || sleep 30
     # A fixed text: dracut writes it into a script.
     die "Open Sharedroot: stage $1 failed, the reason stands above"
 }

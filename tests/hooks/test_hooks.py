@@ -16,7 +16,8 @@ HOOKS = {path.name: path for path in TOP.glob("dracut/*/osr-*.sh")}
 ALL_STAGES = ("plan", "network", "root", "cdsl", "handover", "shutdown")
 
 DRACUT = """
-getargbool() { shift; case " $CMDLINE " in *" $1=0 "*) return 1 ;; esac; return 0; }
+getargbool() { case " $CMDLINE " in *" $2=0 "*) return 1 ;; *" $2 "*) return 0 ;; esac; [ "$1" = 1 ]; }
+sleep() { echo "sleep $*" >> "$CALLS"; }
 getargs() { for word in $CMDLINE; do case "$word" in "$1"*) echo "${word#"$1"}" ;; esac; done; }
 die() { echo "die $*" >> "$CALLS"; exit 9; }
 emergency_shell() { echo "shell $*" >> "$CALLS"; }
@@ -104,10 +105,18 @@ def test_not_yet_is_no_failure_and_is_asked_again(boot: Boot) -> None:
 def test_a_failed_stage_ends_the_boot_with_a_fixed_text(boot: Boot, stage: str, status: int) -> None:
     boot.answers = {stage: status}
     boot.source("osr-settled.sh")
-    assert boot.calls()[-2:] == [
+    assert boot.calls()[-3:] == [
         f"osr boot {stage}",
+        "sleep 30",
         f"die Open Sharedroot: stage {stage} failed, the reason stands above",
     ]
+
+
+def test_a_shell_comes_at_once(boot: Boot) -> None:
+    boot.cmdline = "rd.shell"
+    boot.answers = {"plan": 2}
+    boot.source("osr-settled.sh")
+    assert boot.calls() == ["osr boot plan", "die Open Sharedroot: stage plan failed, the reason stands above"]
 
 
 def test_a_root_that_dracut_mounts_gets_its_tree_later(boot: Boot) -> None:

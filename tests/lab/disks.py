@@ -8,6 +8,7 @@ overlays.
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import cache, namespace, overlay
@@ -16,9 +17,24 @@ from .progress import Progress
 from .tree import Tree
 
 GUEST_FILES = Path(__file__).parent / "guest"
-SIZES = {"server": "3G", "shared-root": "6G"}  # sparse; the tree has 0.8 GB
 
-# $3 directory of the guest files, $4 kind, $5 disk to write, $6 its size
+
+@dataclass(frozen=True)
+class Kind:
+    """What a disk is made of: its preparation in guest/, its size (sparse; the tree has 0.8 GB), its filesystem."""
+
+    prepare: str
+    size: str
+    filesystem: str = "ext4"
+
+
+KINDS = {
+    "server": Kind("server", "3G"),
+    "shared-root": Kind("shared-root", "6G"),
+    "local-root": Kind("shared-root", "3G", "ext3"),
+}
+
+# $3 directory of the guest files, $4 preparation, $5 disk to write, $6 its size, $7 its filesystem, $8 its label
 WRITE = """
 mkdir "$merged/tmp/guest"
 mount --bind "$3" "$merged/tmp/guest"
@@ -28,14 +44,14 @@ done
 for directory in dev proc sys tmp run; do
     umount -l "$merged/$directory"
 done
-mkfs.ext4 -q -F -m 0 -L "$4" -E lazy_itable_init=1,lazy_journal_init=1 -d "$merged" "$5" "$6"
+mkfs.ext4 -q -F -t "$7" -m 0 -L "$8" -E lazy_itable_init=1,lazy_journal_init=1 -d "$merged" "$5" "$6"
 """
 
 
 def disk(tree: Tree, kind: str) -> Path:
-    """The raw disk image of `kind` ("server" or "shared-root"), from the cache or written now (10 s)."""
+    """The raw disk image of a kind of `KINDS`, from the cache or written now (10 s)."""
     files = [part for file in sorted(GUEST_FILES.iterdir()) for part in (file.name, file.read_bytes())]
-    name = cache.key("disk 1", tree.suite.key(), WRITE, SIZES[kind], *files)
+    name = cache.key("disk 1", tree.suite.key(), WRITE, *vars(KINDS[kind]).values(), *files)
     made = cache.artefact("disk", f"{kind}-{tree.suite.name}-{name}", lambda partial: _write(tree, kind, partial))
     return made / "disk.raw"
 
@@ -43,8 +59,10 @@ def disk(tree: Tree, kind: str) -> Path:
 def _write(tree: Tree, kind: str, partial: Path) -> None:
     progress = Progress(f"disk {kind} {tree.suite.name} (mkfs.ext4 -d)")
     image = partial / "disk.raw"
+    made = KINDS[kind]
     overlay.run(
-        WRITE, tree.root, partial / "scratch", str(GUEST_FILES), kind, str(image), SIZES[kind],
+        WRITE, tree.root, partial / "scratch",
+        str(GUEST_FILES), made.prepare, str(image), made.size, made.filesystem, kind,
         what=f"writing disk '{image}'",
     )  # fmt: skip
     owner = owner_on_disk(image, "/etc/shadow")

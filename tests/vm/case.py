@@ -14,7 +14,7 @@ from pathlib import Path
 from tests import project
 from tests.lab.errors import GuestSilent
 from tests.lab.lab import Lab, cluster_conf
-from tests.lab.machine import Machine
+from tests.lab.machine import Disk, Machine
 from tests.lab.server import Server
 from tests.lab.tree import BOOKWORM, Suite
 
@@ -73,7 +73,7 @@ class Case:
     osr: bool = True
     """False: the boot has no part of ours, and no clean shutdown is asked of it"""
     suite: Suite = BOOKWORM
-    disks: Callable[[Path], tuple[object, ...]] | None = None
+    disks: Callable[[Lab], tuple[Disk, ...]] | None = None
 
 
 def image_of(case: Case) -> Path:
@@ -92,8 +92,11 @@ def run(case: Case) -> dict[str, float]:
         for prepare in case.prepare:
             prepare(lab.server)
         begin = time.monotonic()
+        disks = case.disks(lab) if case.disks else ()
         nodes = {
-            name: lab.node(name, image, case.append, macs=case.macs, uefi=case.uefi, reboots=case.reboots)
+            name: lab.node(
+                name, image, case.append, macs=case.macs, uefi=case.uefi, reboots=case.reboots, disks=disks
+            )
             for name in case.nodes
         }
         booted = Booted(lab, case, nodes)

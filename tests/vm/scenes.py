@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 
+from tests.lab import disks
 from tests.lab.errors import GuestSilent
-from tests.lab.lab import ADDRESSES, MACS
+from tests.lab.lab import ADDRESSES, MACS, Lab
+from tests.lab.machine import Disk
 from tests.lab.server import SHARED_ROOT, Server
 from tests.vm.case import UP, Booted, Check
 
@@ -58,6 +60,21 @@ def moved_cdsl_is_bound(booted: Booted) -> None:
     """The node's tree is where the command line said."""
     assert booted.node.run("findmnt -n -o SOURCE /here").strip().endswith("/other/cdsl/1")
     booted.node.run("test ! -e /cdsl.local && touch /var/tmp/works")
+
+
+def local_disk(lab: Lab) -> tuple[Disk, ...]:
+    """A disk of the node's own with an ext3 root."""
+    path = lab.directory / "local-root.qcow2"
+    return (Disk(disks.throw_away(disks.disk(lab.tree, "local-root"), path)),)
+
+
+def runs_from_its_disk(booted: Booted) -> None:
+    """An ext3 root that dracut mounted, with the node's tree bound by the agent."""
+    assert booted.node.run("findmnt -n -o SOURCE,FSTYPE /").split() == ["/dev/vda", "ext3"]
+    assert booted.node.run("findmnt -n -o SOURCE /cdsl.local").strip() == "/dev/vda[/cluster/cdsl/1]"
+    report = json.loads(booted.node.run("cat /run/osr/report.json"))
+    assert {outcome["outcome"] for outcome in report["stages"].values()} == {"finished"}
+    assert booted.node.run("systemctl --failed --no-legend --plain") == ""
 
 
 def is_node_two_by_id(booted: Booted) -> None:
