@@ -145,8 +145,13 @@ def _last_screen(stage: str, error: OsrError, report: dict[str, Any], system: Li
     import textwrap
 
     def part(title: str, text: str) -> list[str]:
-        lines = [piece for line in text.split("\n") for piece in textwrap.wrap(line, 92, drop_whitespace=False) or [""]]
+        lines = [piece for line in text.split("\n") for piece in folded(line)]
         return [f"  {title if number == 0 else '':6}{line}" for number, line in enumerate(lines)]
+
+    def folded(line: str) -> list[str]:
+        if line.startswith(" "):  # something to paste, or a table: stays as it is
+            return [line]
+        return textwrap.wrap(line, 92, break_on_hyphens=False, break_long_words=False) or [""]
 
     where = f'stage "{stage}"'
     if isinstance(error, OperationFailed):

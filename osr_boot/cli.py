@@ -60,11 +60,16 @@ def _debug_boot(words: list[str]) -> bool:
 
 def _command(words: list[str]) -> int:
     parser = _parser()
-    options = parser.parse_args(words)
+    try:
+        options = parser.parse_args(words)
+    except SystemExit as end:  # --help, or a usage that argparse has complained about
+        sys.stdout.flush()
+        return int(end.code or 0)
     if not getattr(options, "call", None):
         parser.print_help()
         return 2
     status: int = options.call(options)
+    sys.stdout.flush()  # here a reader that has gone is noticed, and not when Python ends
     return status
 
 
@@ -118,7 +123,7 @@ def _read(path: str) -> tuple[Cluster, tuple[Finding, ...]]:
     from osr_boot import clusterconf, compiled
 
     if _is_compiled(path):
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return compiled.load(file.read()), ()
     return clusterconf.read(path)
 

@@ -19,7 +19,6 @@ Only the fields of the model travel, so nothing secret can.
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 
 from osr_boot.errors import ConfigError
 from osr_boot.model import Cluster, Dmi, Nic, Node, RootVolume
@@ -143,7 +142,7 @@ def _text(value: object) -> str:
 
 
 def _plain(value: object) -> dict[str, Any]:
-    """Return a dataclass as JSON values, without the fields that have their defaults."""
+    """Return a value as JSON values, without the fields that have their defaults."""
     plain: dict[str, Any] = {}
     for field, item in vars(value).items():
         if item == _DEFAULTS[type(value)].get(field, _DEFAULTS):
@@ -156,7 +155,7 @@ def _plain(value: object) -> dict[str, Any]:
 
 
 def _value(kind: type, plain: object) -> Any:
-    """Return the dataclass of JSON values. Raises ConfigError on whatever `_plain` cannot have made."""
+    """Return the value of JSON values. Raises ConfigError on whatever `_plain` cannot have made."""
     if not isinstance(plain, dict):
         raise ConfigError(f"the compiled cluster has something else where a {kind.__name__} belongs", hint=_HINT)
     known = {}
@@ -181,9 +180,7 @@ def _value(kind: type, plain: object) -> Any:
         raise ConfigError(f"the compiled cluster lacks a value in a {kind.__name__}", hint=_HINT) from None
 
 
-_KINDS: dict[type, dict[str, str]] = {
-    kind: {field.name: str(field.type) for field in fields(kind)} for kind in (Cluster, Node, Nic, RootVolume, Dmi)
-}
+_KINDS: dict[type, dict[str, str]] = {kind: kind.__fields__ for kind in (Cluster, Node, Nic, RootVolume, Dmi)}
 # What has no default is always written, even where it is empty.
 _DEFAULTS: dict[type, dict[str, Any]] = {
     type(value): {field: item for field, item in vars(value).items() if field not in ("name", "nodeid", "fstype")}

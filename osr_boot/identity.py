@@ -7,9 +7,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from osr_boot.errors import ConfigError, IdentityError, NotYet
+from osr_boot.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +19,7 @@ _MOST_NODES = 10
 _DMI = {"product_uuid": "system UUID", "product_serial": "serial number", "chassis_asset_tag": "asset tag"}
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(Value):
     """The node that this machine is, why, and what spoke against it."""
 
     node: Node
@@ -30,8 +28,7 @@ class Identity:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(Value):
     """One thing that points to a node, in words."""
 
     node: Node

@@ -6,11 +6,10 @@ MAC addresses are normalised by the parsers (`52:54:00:00:00:01`: lower case, co
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from osr_boot.value import Value
 
 
-@dataclass(frozen=True)
-class Nic:
+class Nic(Value):
     """One link of a node as cluster.conf wants it (`com_info/eth`)."""
 
     name: str
@@ -30,8 +29,7 @@ class Nic:
     """where it begins in cluster.conf, 0 if that is unknown"""
 
 
-@dataclass(frozen=True)
-class RootVolume:
+class RootVolume(Value):
     """The root filesystem of a node (`com_info/rootvolume`)."""
 
     name: str
@@ -49,8 +47,7 @@ class RootVolume:
     """where it begins in cluster.conf, 0 if that is unknown"""
 
 
-@dataclass(frozen=True)
-class Dmi:
+class Dmi(Value):
     """The machine's own words about itself, or a node's expectation of them; empty is unknown."""
 
     product_uuid: str = ""
@@ -58,8 +55,7 @@ class Dmi:
     chassis_asset_tag: str = ""
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Value):
     """One `clusternode`. `line` is where it begins in cluster.conf, 0 if that is unknown."""
 
     name: str
@@ -69,7 +65,7 @@ class Node:
     hostname: str = ""
     """the host name if it is not the node's name"""
     votes: int = 1
-    dmi: Dmi = field(default_factory=Dmi)
+    dmi: Dmi = Dmi()
     line: int = 0
 
     @property
@@ -78,8 +74,7 @@ class Node:
         return tuple(nic.mac for nic in self.nics if nic.mac)
 
 
-@dataclass(frozen=True)
-class Cluster:
+class Cluster(Value):
     """A cluster.conf, or the part of it that a boot needs: `nodes` may then be a selection."""
 
     name: str = ""
@@ -91,25 +86,22 @@ class Cluster:
     """of that file, in hexadecimal: tells a stale image"""
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(Value):
     """A network link that this machine really has."""
 
     name: str
     mac: str
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(Value):
     """What is known of the machine: links in the kernel's order, and DMI."""
 
     nics: tuple[Link, ...] = ()
-    dmi: Dmi = field(default_factory=Dmi)
+    dmi: Dmi = Dmi()
 
 
-@dataclass(frozen=True)
-class Cmdline:
-    """Our part of the kernel command line, and dracut's where we need it.."""
+class Cmdline(Value):
+    """Our part of the kernel command line, and dracut's where we need it."""
 
     nodeid: int | None = None
     node: str = ""
@@ -131,8 +123,7 @@ class Cmdline:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Value):
     """Something to say about a cluster.conf. Sorts by line.
 
     `severity` is `error` (the boot of some node would be wrong or impossible) or `warning`.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from osr_boot.errors import ConfigError
 from osr_boot.ops import Operation, from_json, to_json
+from osr_boot.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ NEWROOT = "/sysroot"
 _NFS_ROOTS = {"nfs": "nfs", "nfs4": "nfs4", "/dev/nfs": "nfs"}
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Value):
     """Who we are, why, and every operation of the boot by stage."""
 
     node: str

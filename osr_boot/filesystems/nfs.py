@@ -6,8 +6,6 @@ silently be 4.2. Version 3 is mounted without locks, since its lock daemons do n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.filesystems import Filesystem, Problem
 from osr_boot.ops import Operation
@@ -38,7 +36,6 @@ _REMEDIES = {
 }
 
 
-@dataclass(frozen=True)
 class MountNfs(Operation):
     """Mount an NFS export, trying again while the server is not there yet."""
 

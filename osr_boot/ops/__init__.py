@@ -1,6 +1,6 @@
 """What an operation is. The operations themselves are in the files beside this one and with their filesystem.
 
-An operation is a frozen dataclass of text, numbers, truth values and tuples of them: it can be shown, written as
+An operation is a frozen value made of text, numbers, truth values and tuples of them: it can be shown, written as
 JSON, read back and executed. Its name there is where its class lies, `ops.links.SetUp`, so that a boot stage imports
 only the files whose operations it executes.
 """
@@ -8,9 +8,9 @@ only the files whose operations it executes.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 
 from osr_boot.errors import ConfigError
+from osr_boot.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 _HOMES = ("ops.", "filesystems.", "cluster.", "cdsl.")
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(Value):
     """One step of a boot."""
 
     def describe(self) -> str:
@@ -65,7 +64,7 @@ def from_json(value: dict[str, Any]) -> Operation:
         raise ConfigError(f'the plan has an operation "{name}" that this version does not know')
     __import__(f"osr_boot.{module}")
     operation: type[Operation] = getattr(sys.modules[f"osr_boot.{module}"], kind)
-    return operation(**{field: _frozen(value[field]) for field in operation.__dataclass_fields__})
+    return operation(**{field: _frozen(value[field]) for field in operation.__fields__})
 
 
 def _frozen(value: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from osr_boot.errors import OsrError
 from osr_boot.ops import Operation
 from osr_boot.ops.mounts import mounted
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
 HOSTNAME = "/proc/sys/kernel/hostname"
 
 
-@dataclass(frozen=True)
 class SetHostname(Operation):
     """Name this machine, before the first mount: an NFSv4 client is known to its server by its host name.
 
@@ -38,7 +35,6 @@ class SetHostname(Operation):
         return ""
 
 
-@dataclass(frozen=True)
 class WriteFiles(Operation):
     """Write small text files, for a reason that a person can read."""
 
@@ -60,7 +56,6 @@ class WriteFiles(Operation):
         return f"{len(self.texts)} files"
 
 
-@dataclass(frozen=True)
 class KeepShutdown(Operation):
     """Keep the programs that unmount the root at shutdown in memory, where they do not need the root.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from osr_boot.errors import OsrError
 from osr_boot.ops import Operation
 
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
 _NET = "/sys/class/net"
 
 
-@dataclass(frozen=True)
 class LoadDriver(Operation):
     """Load the kernel module that `eth/@driver` names, before its link is looked for."""
 
@@ -34,7 +31,6 @@ class LoadDriver(Operation):
         return ""
 
 
-@dataclass(frozen=True)
 class SetUp(Operation):
     """Find a link by its MAC address, give it its name, address and gateway, and take it up.
 
@@ -96,7 +92,6 @@ class SetUp(Operation):
         return kernel
 
 
-@dataclass(frozen=True)
 class WaitCarrier(Operation):
     """Wait until one of the links has a carrier."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from osr_boot.errors import OsrError
 from osr_boot.ops import Operation
 
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
 NEEDED = ("proc", "sys", "dev", "run", "etc", "sbin/init")
 
 
-@dataclass(frozen=True)
 class CheckRoot(Operation):
     """Look whether the mounted tree is a root that can be switched to, and name everything that it lacks."""
 
@@ -38,7 +35,6 @@ class CheckRoot(Operation):
         return ""
 
 
-@dataclass(frozen=True)
 class ReportRoot(Operation):
     """Say what dracut mounted as the root, and with which version: a "v3" root may silently be 4.2."""
 
@@ -55,7 +51,6 @@ class ReportRoot(Operation):
         return " ".join(filter(None, (source, fstype, version))) or "not mounted yet"
 
 
-@dataclass(frozen=True)
 class Bind(Operation):
     """Mount a directory of the shared root on another one of it. Both paths are below `root`."""
 
@@ -85,7 +80,6 @@ class Bind(Operation):
         return ""
 
 
-@dataclass(frozen=True)
 class BindHostname(Operation):
     """Mount this node's host name over /etc/hostname, where the shared root has such a file for all nodes.
 

@@ -10,6 +10,7 @@ import pytest
 
 from osr_boot import boot, compiled, facts
 from osr_boot.dry import Dry
+from osr_boot.errors import CommandFailed
 from osr_boot.model import Cluster, Facts, Link, Nic, Node, RootVolume
 
 MAC1, MAC2, STRANGER = (f"52:54:00:00:00:{last}" for last in ("01", "02", "99"))
@@ -105,3 +106,7 @@ def static_initrd(monkeypatch: pytest.MonkeyPatch) -> Boot:
     full.machine.files["/proc/cmdline"] = f"root=nfs4:{SERVER} rw\n"
     full.machine.files |= {"/proc/self/mounts": MOUNTS, **ROOT}
     return full
+
+
+def refused(words: str, status: int = 32) -> CommandFailed:
+    return CommandFailed(f"mount: {words}", status=status, output=f"mount.nfs: {words}")

@@ -5,18 +5,14 @@ from __future__ import annotations
 import pytest
 
 from osr_boot import boot, facts
-from osr_boot.errors import CommandFailed, ConfigError
+from osr_boot.errors import ConfigError
 from tests.unit import pretended
-from tests.unit.pretended import MAC1, MOUNTS, ROOT, SERVER, Boot
+from tests.unit.pretended import MAC1, MOUNTS, ROOT, SERVER, Boot, refused
 
 
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> Boot:
     return pretended.full_featured(monkeypatch)
-
-
-def refused(words: str, status: int = 32) -> CommandFailed:
-    return CommandFailed(f"mount: {words}", status=status, output=f"mount.nfs: {words}")
 
 
 def test_a_stage_before_the_plan_is_not_yet(full: Boot) -> None:

@@ -66,7 +66,7 @@ def test_a_missing_file_is_named(command: str) -> None:
     "content",
     [
         b"", b"{", b"{}", b"[]", b"<cluster", b"\x00\x01", b"junk " * 9999,
-        pytest.param(b"{\xff\xfe}", marks=pytest.mark.xfail(reason="UnicodeDecodeError of a compiled file")),
+        b"{\xff\xfe}",
     ],
 )  # fmt: skip
 def test_what_is_no_cluster_conf_gets_an_error_and_no_traceback(
@@ -216,7 +216,6 @@ def real(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.programs
-@pytest.mark.xfail(reason="the answer is flushed after main() has returned: `Exception ignored`, exit status 120")
 @pytest.mark.parametrize("words", [("explain", GOOD, "--node", "1"), ("check", BAD), ("compile", GOOD), ("--help",)])
 def test_nobody_reads_the_answer(words: tuple[str, ...]) -> None:
     reader, writer = os.pipe()

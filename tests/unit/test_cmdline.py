@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import pytest
 
 from osr_boot.cmdline import parse
 from osr_boot.errors import ConfigError
 from osr_boot.model import Cmdline
+from osr_boot.value import replace
 
 MAC = "52:54:00:12:34:56"
 

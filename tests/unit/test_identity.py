@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from osr_boot import clusterconf, compiled, identity
 from osr_boot.errors import IdentityError, NotYet
 from osr_boot.identity import identify
 from osr_boot.model import Cluster, Cmdline, Dmi, Facts, Link, Nic, Node, RootVolume
+from osr_boot.value import replace
 
 MAC1, MAC2, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02", "52:54:00:77:00:ff"
 ROOT = RootVolume("10.0.0.9:/r", "nfs4", "noatime")
@@ -95,7 +94,7 @@ def test_contradiction_is_refused_with_both_sides_named(name: str) -> None:
 @pytest.mark.parametrize("word", [{"nodeid": 1}, {"node": "node1"}, {"nodeid": 1, "node": "node1"}])
 def test_explicit_word_wins_with_a_warning(name: str, word: dict[str, object]) -> None:
     cmdline, facts = CONTRADICTIONS[name]
-    found = identify(replace(cmdline, **word), facts, CLUSTER)  # type: ignore[arg-type]
+    found = identify(replace(cmdline, **word), facts, CLUSTER)
     assert found.node == NODE1
     assert found.because.startswith("kernel argument")
     assert found.warnings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -11,6 +10,7 @@ from osr_boot import filesystems, findings, pending, validate, values
 from osr_boot.filesystems import Filesystem, Problem
 from osr_boot.model import Cluster, Dmi, Finding, Nic, Node, RootVolume
 from osr_boot.ops import Operation
+from osr_boot.value import replace
 
 
 class Local(Filesystem):
@@ -42,7 +42,7 @@ def node(number: int, **changes: object) -> Node:
     nic = Nic("eth0", f"52:54:00:00:00:{number:02x}", f"10.0.0.{number}/24", line=number * 10 + 2)
     volume = RootVolume("/dev/sda1", "test-local", shared=False, line=number * 10 + 1)
     made = Node(f"node{number}", number, (nic,), volume, line=number * 10)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def check(*nodes: Node) -> list[Finding]:
