@@ -20,16 +20,18 @@ class Needs:
     """Names of kernel modules and programs, sorted."""
 
     modules: tuple[str, ...]
+    drivers: tuple[str, ...]
+    """modules that must be loaded before links are looked for: without its driver a link is no evidence of a node"""
     programs: tuple[str, ...]
 
     def as_text(self) -> str:
-        """Return a line a need: `module NAME` or `program NAME`."""
-        lines = [f"module {name}" for name in self.modules] + [f"program {name}" for name in self.programs]
-        return "".join(f"{line}\n" for line in lines)
+        """Return a line a need: `module NAME`, `driver NAME` or `program NAME`."""
+        needs = (("module", self.modules), ("driver", self.drivers), ("program", self.programs))
+        return "".join(f"{kind} {name}\n" for kind, names in needs for name in names)
 
     def as_json(self) -> str:
         """Return one JSON document."""
-        return json.dumps({"format": 1, "modules": self.modules, "programs": self.programs}) + "\n"
+        return json.dumps({"format": 1, **vars(self)}) + "\n"
 
 
 def of(cluster: Cluster | None) -> Needs:
@@ -40,6 +42,6 @@ def of(cluster: Cluster | None) -> Needs:
         volumes = [node.rootvolume for node in cluster.nodes if node.rootvolume]
         kinds = {filesystems.find(fstype) for fstype in {volume.fstype for volume in volumes}}
         drivers = {nic.driver for node in cluster.nodes for nic in node.nics if nic.driver}
-    modules = {module for kind in kinds for module in kind.modules} | drivers
+    modules = {module for kind in kinds for module in kind.modules}
     programs = {program for kind in kinds for program in kind.programs} | set(PROGRAMS)
-    return Needs(tuple(sorted(modules)), tuple(sorted(programs)))
+    return Needs(tuple(sorted(modules)), tuple(sorted(drivers)), tuple(sorted(programs)))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # initqueue: give this machine a name of its own before dracut mounts NFS. A server knows its NFSv4 clients by their
-# host names, and in every initrd that is "localhost": two such nodes evict each other's leases without end.
+# host names, and in every initrd that is "localhost" (or NetworkManager's localhost.localdomain): two such nodes evict each other's leases without end.
 # The full-featured initrd needs none of this: there the agent knows the node's name.
 
 type osr_wanted > /dev/null 2>&1 || . /lib/osr-lib.sh
@@ -8,7 +8,7 @@ type osr_wanted > /dev/null 2>&1 || . /lib/osr-lib.sh
 osr_wanted || return 0
 [ -e /etc/osr/cluster.json ] && return 0
 read -r _osr_name < /proc/sys/kernel/hostname
-case "$_osr_name" in "(none)" | localhost) ;; *) return 0 ;; esac
+case "$_osr_name" in "(none)" | localhost | localhost.*) ;; *) return 0 ;; esac
 for _osr_link in /sys/class/net/*/device; do
     read -r _osr_name < "${_osr_link%device}address" && break
 done

@@ -22,7 +22,9 @@ installkernel() {
     local _kind _name
     # Whatever host-only says: the image boots other machines than the one that builds it.
     while read -r _kind _name; do
-        if [[ $_kind == module ]]; then hostonly='' instmods "$_name" || return 1; fi
+        case $_kind in
+            module | driver) hostonly='' instmods "$_name" || return 1 ;;
+        esac
     done < <(osr requires "$(osr_conf)")
 }
 
@@ -33,7 +35,11 @@ install() {
     osr compile "$(osr_conf)" -o "$initdir/etc/osr/cluster.json" \
         || { dfatal "osr-cluster: $(osr_conf) cannot be used, no image is written"; exit 1; }
     while read -r _kind _name; do
-        if [[ $_kind == program ]]; then inst_multiple "$_name" || return 1; fi
+        case $_kind in
+            program) inst_multiple "$_name" || return 1 ;;
+            # as dracut's own force_drivers: loaded before udev looks at the hardware
+            driver) mkdir -p "$initdir/etc/cmdline.d" && echo "rd.driver.pre=$_name" >> "$initdir/etc/cmdline.d/20-osr-drivers.conf" ;;
+        esac
     done < <(osr requires "$(osr_conf)" 2> /dev/null)
 
     inst_hook cmdline 30 "$moddir/osr-cmdline.sh"

@@ -168,6 +168,7 @@ def test_break_gives_one_shell_before_its_stage(boot: Boot) -> None:
     [
         ("(none)", ("52:54:00:00:00:01",), "", "osr-525400000001"),
         ("localhost", ("52:54:00:00:00:01", "52:54:00:00:00:02"), "", "osr-525400000001"),
+        ("localhost.localdomain", ("52:54:00:00:00:01",), "", "osr-525400000001"),
         ("given", ("52:54:00:00:00:01",), "", "given"),
         ("localhost", (), "", "localhost"),
         ("localhost", ("52:54:00:00:00:01",), "cluster.json", "localhost"),
