@@ -1,6 +1,7 @@
 #!/bin/sh
 # initqueue: give this machine a name of its own before dracut mounts NFS. A server knows its NFSv4 clients by their
-# host names, and in every initrd that is "localhost" (or NetworkManager's localhost.localdomain): two such nodes evict each other's leases without end.
+# host names, and in every initrd that is "localhost" (NetworkManager says localhost.localdomain): two such nodes evict
+# each other's leases without end.
 # The full-featured initrd needs none of this: there the agent knows the node's name.
 
 type osr_wanted > /dev/null 2>&1 || . /lib/osr-lib.sh
