@@ -45,6 +45,7 @@ class Machine(Dry):
     def pause(self, seconds: float) -> None:
         self.away += seconds
         super().pause(seconds)
+        assert self.clock < 3600, "somebody waits beyond every deadline"
 
 
 @dataclass
