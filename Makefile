@@ -31,7 +31,7 @@ RUN = $(VENV)/bin/python
 numbers = $(if $(wildcard $(DESTDIR)$(dracutdir)/modules.d/*initqueue),55 56,95 96)
 osr_module = $(DESTDIR)$(dracutdir)/modules.d/$(word 1,$(numbers))osr
 cluster_module = $(DESTDIR)$(dracutdir)/modules.d/$(word 2,$(numbers))osr-cluster
-dracut_conf = $(DESTDIR)$(dracutdir)/dracut.conf.d/50-osr.conf
+dracut_conf = $(DESTDIR)$(dracutdir)/dracut.conf.d/99-osr.conf
 packages = $(sort $(dir $(wildcard osr_boot/*.py osr_boot/*/*.py)))
 
 .PHONY: help install uninstall demo check unit lint types image-check vm-check vm-check-all matrix bench clean setup setup-lab
@@ -45,11 +45,12 @@ install:
 	install -d "$(DESTDIR)$(sbindir)" "$(osr_module)" "$(cluster_module)" "$(dir $(dracut_conf))"
 	sed 's|@libdir@|$(libdir)|' packaging/osr.in > "$(DESTDIR)$(sbindir)/osr"
 	chmod 755 "$(DESTDIR)$(sbindir)/osr"
-	install -m 755 dracut/95osr/module-setup.sh "$(osr_module)"
+	sed 's|^osr_home=.*|osr_home=$(libdir)|' dracut/95osr/module-setup.sh > "$(osr_module)/module-setup.sh"
+	chmod 755 "$(osr_module)/module-setup.sh"
 	install -m 644 dracut/95osr/osr-*.sh "$(osr_module)"
 	install -m 755 dracut/96osr-cluster/module-setup.sh "$(cluster_module)"
 	install -m 644 dracut/96osr-cluster/osr-*.sh "$(cluster_module)"
-	install -m 644 dracut/50-osr.conf "$(dracut_conf)"
+	install -m 644 dracut/99-osr.conf "$(dracut_conf)"
 
 uninstall:
 	rm -rf "$(DESTDIR)$(libdir)" "$(DESTDIR)$(dracutdir)"/modules.d/[0-9][0-9]osr "$(DESTDIR)$(dracutdir)"/modules.d/[0-9][0-9]osr-cluster

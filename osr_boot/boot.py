@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from osr_boot.errors import ConfigError, IdentityError, NotYet, OperationFailed, OsrError
+from osr_boot.errors import CommandFailed, ConfigError, IdentityError, NotYet, OperationFailed, OsrError
 from osr_boot.linux import Linux
 from osr_boot.state import State
 
@@ -46,18 +46,30 @@ def main(words: list[str], *, debug: bool = False) -> int:
     except NotYet as error:
         outcome.update(outcome="waiting", error=error.message)
         return error.exit_status
-    except OsrError as error:
-        outcome.update(error=error.message, hint=error.hint)
+    except Exception as defect:
+        failure = defect if isinstance(defect, OsrError) else _unforeseen(defect)
+        outcome.update(error=failure.message, hint=failure.hint)
         if debug:
             import traceback
 
             traceback.print_exc()
-        _last_screen(stage, error, report, system)
-        return error.exit_status
+        _last_screen(stage, failure, report, system)
+        return failure.exit_status
     finally:
         wall = system.uptime() - begin
         outcome.update(seconds=round(wall, 4), own=round(wall - system.away, 4), programs=system.programs)
-        state.write_report(report)
+        try:
+            state.write_report(report)
+        except OSError as error:
+            system.say(f"warning: the report cannot be written: {error}")
+
+
+def _unforeseen(defect: Exception) -> OsrError:
+    """Return what to say about an exception that nobody planned for."""
+    if isinstance(defect, OSError):
+        return OsrError(str(defect), hint="is /run full? look with `df /run`")
+    text = f"a defect in osr itself: {type(defect).__name__}: {defect}"
+    return OsrError(text, hint="boot again with rd.osr.debug and report what it prints")
 
 
 def _perform(stage: str, system: Linux, state: State, done: list[dict[str, Any]]) -> None:
@@ -131,7 +143,13 @@ def _mounted_cluster(system: Linux, cmdline: Cmdline) -> Cluster:
     from osr_boot.plan import NEWROOT
 
     if system.exists(resolve(system, NEWROOT, CLUSTER_CONF)):
-        return compiled.load(system.run(("osr", "compile", CLUSTER_CONF), root=NEWROOT, timeout=COMPILE_TIMEOUT))
+        try:
+            return compiled.load(system.run(("osr", "compile", CLUSTER_CONF), root=NEWROOT, timeout=COMPILE_TIMEOUT))
+        except CommandFailed as error:
+            if error.status != 127:
+                raise
+            hint = "install osr there, or add nodeid=N to the boot entry and take the file away"
+            raise ConfigError(f"the root has {CLUSTER_CONF}, but no osr to read it with", hint=hint) from None
     if cmdline.nodeid is None:
         raise IdentityError(
             f"no {CLUSTER_CONF} on the root, and no nodeid= on the kernel command line",

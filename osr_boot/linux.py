@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 
@@ -37,33 +38,38 @@ class Linux:
         self.programs += 1
         begin = time.monotonic()
         try:
-            done = subprocess.run(
+            with subprocess.Popen(
                 argv,
-                input=input,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 env=ENVIRONMENT,
-                timeout=timeout,
-                capture_output=True,
                 encoding="utf-8",
                 errors="replace",
                 preexec_fn=(lambda: os.chroot(root)) if root != "/" else None,
                 cwd="/",
-            )
+                start_new_session=True,
+            ) as child:
+                try:
+                    stdout, stderr = child.communicate(input, timeout)
+                except subprocess.TimeoutExpired:
+                    # All of it: a mount.nfs that outlives its mount would go on under the next attempt.
+                    os.killpg(child.pid, signal.SIGKILL)
+                    raise CommandFailed(f"{pasteable(argv)}: no end after {timeout:.0f} s", status=124) from None
         except FileNotFoundError:
-            raise CommandFailed(
-                f'program "{argv[0]}" not found', status=127, hint="rebuild the image; a module's check missed it"
-            ) from None
-        except subprocess.TimeoutExpired:
-            raise CommandFailed(f"{pasteable(argv)}: no end after {timeout:.0f} s", status=124) from None
+            hint = "rebuild the image; a module's check missed it"
+            raise CommandFailed(f'program "{argv[0]}" not found', status=127, hint=hint) from None
+        except (OSError, subprocess.SubprocessError) as error:
+            raise CommandFailed(f"{pasteable(argv)}: cannot be started: {error}", status=126) from None
         finally:
             self.away += time.monotonic() - begin
         if self._debug:
-            self.say(f"run: status {done.returncode}: {(done.stdout + done.stderr).strip()}")
-        if done.returncode:
-            said = done.stderr.strip() or done.stdout.strip()
-            raise CommandFailed(
-                f"{pasteable(argv)}: {said or f'exit status {done.returncode}'}", status=done.returncode, output=said
-            )
-        return done.stdout
+            self.say(f"run: status {child.returncode}: {(stdout + stderr).strip()}")
+        if child.returncode:
+            said = stderr.strip() or stdout.strip()
+            text = said or f"exit status {child.returncode}"
+            raise CommandFailed(f"{pasteable(argv)}: {text}", status=child.returncode, output=said)
+        return stdout
 
     def read(self, path: str) -> str:
         """See System.read."""

@@ -18,9 +18,6 @@ FORMAT = 1
 STAGES = ("network", "root", "cdsl", "handover", "shutdown")
 NEWROOT = "/sysroot"
 
-# Words after root= that dracut and systemd know as NFS; source: man dracut.cmdline.
-_NFS_ROOTS = {"nfs": "nfs", "nfs4": "nfs4", "/dev/nfs": "nfs"}
-
 
 class Plan(Value):
     """Who we are, why, and every operation of the boot by stage."""
@@ -42,7 +39,7 @@ def make(
     root: str = NEWROOT,
 ) -> Plan:
     """Return the plan for a node. In a static initrd links and root are dracut's. Raises ConfigError."""
-    from osr_boot import handover
+    from osr_boot import filesystems, handover
     from osr_boot.cdsl import boot as cdsl
 
     hostname = handover.hostname_of(node)
@@ -55,7 +52,7 @@ def make(
     stages["root"] = tuple(_root(volume, cmdline, root, hostname))
     stages["cdsl"] = tuple(cdsl.plan(node.nodeid, cmdline, root))
     stages["handover"] = tuple(handover.plan(hostname, () if static else node.nics, cmdline.cdsllink, root))
-    if volume or _is_nfs(cmdline):  # for a disk of its own dracut keeps the image that knows the way to it
+    if volume or filesystems.from_root(cmdline.root)[0]:  # the way to a disk of its own is known to dracut's image
         stages["shutdown"] = tuple(handover.plan_shutdown())
     return Plan(node.name, node.nodeid, because, warnings, stages)
 
@@ -78,6 +75,7 @@ def volume_of(node: Node, cmdline: Cmdline) -> RootVolume | None:
 
     None if dracut mounts what `root=` says (a disk of its own). Raises ConfigError.
     """
+    from osr_boot import filesystems
     from osr_boot.model import RootVolume
 
     if not cmdline.root:
@@ -86,14 +84,8 @@ def volume_of(node: Node, cmdline: Cmdline) -> RootVolume | None:
                 f'node "{node.name}" has no root volume', hint="add <rootvolume name= fstype=/> to its com_info"
             )
         return node.rootvolume
-    if not _is_nfs(cmdline):
-        return None
-    kind, _, name = cmdline.root.partition(":")
-    return RootVolume(name, cmdline.rootfstype or _NFS_ROOTS[kind], cmdline.rootflags)
-
-
-def _is_nfs(cmdline: Cmdline) -> bool:
-    return cmdline.root.partition(":")[0] in _NFS_ROOTS
+    fstype, name = filesystems.from_root(cmdline.root)
+    return RootVolume(name, cmdline.rootfstype or fstype, cmdline.rootflags) if fstype else None
 
 
 def dumps(plan: Plan) -> str:

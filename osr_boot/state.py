@@ -26,9 +26,12 @@ class State:
     def began(self) -> float:
         """Return the uptime at which this boot's agent was first called; the deadline counts from there."""
         path = f"{self._directory}/began"
-        if not self._system.exists(path):
-            self._system.write(path, f"{self._system.uptime():.2f}\n")
-        return float(self._system.read(path))
+        try:
+            return float(self._system.read(path))
+        except (OSError, ValueError):
+            now = round(self._system.uptime(), 2)
+            self._system.write(path, f"{now}\n")
+            return now
 
     def done(self, stage: str) -> None:
         """Mark a stage as done, for the hooks' guards."""

@@ -23,7 +23,7 @@ osr_stage() {
 
 # osr_break STAGE: a shell before the stage, if rd.osr.break=STAGE asks for one; once.
 osr_break() {
-    case " $(getargs rd.osr.break= | tr '\n' ' ') " in
+    case " $(getargs rd.osr.break= | tr '\n,' '  ') " in
         *" $1 "*) ;;
         *) return 0 ;;
     esac

@@ -73,6 +73,15 @@ def find(fstype: str) -> type[Filesystem]:
     return _registry[fstype]
 
 
+def from_root(root: str) -> tuple[str, str]:
+    """Return (type, name) of a `root=` like `nfs4:server:/path`; two empty texts if its type is none of ours."""
+    kind, _, name = root.partition(":")
+    try:
+        return (kind, name) if name and find(kind) else ("", "")
+    except ConfigError:
+        return "", ""
+
+
 def known() -> dict[str, type[Filesystem]]:
     """Return every filesystem by each of its names."""
     for stem in _stems():

@@ -24,7 +24,7 @@ def test_what_is_installed(tmp_path: Path) -> None:
     names = tree(tmp_path)
     assert {"usr/sbin/osr", "usr/lib/osr/osr_boot/boot.py", "usr/lib/osr/osr_boot/filesystems/nfs.py"} <= names
     assert {"usr/lib/dracut/modules.d/95osr", "usr/lib/dracut/modules.d/96osr-cluster"} <= names
-    assert "usr/lib/dracut/dracut.conf.d/50-osr.conf" in names
+    assert "usr/lib/dracut/dracut.conf.d/99-osr.conf" in names
     hooks = {path.name for path in (TOP / "dracut").glob("9*/*")}
     assert {path.name for path in tmp_path.glob("usr/lib/dracut/modules.d/*/*")} == hooks
     assert not [name for name in names if "__pycache__" in name or name.startswith("usr/lib/osr/tests")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -285,3 +286,20 @@ def test_debug_shows_every_program(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_program_of_another_root(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match='"cat" not found'):  # it is not looked for here
         Linux().run(("cat",), root=str(tmp_path))
+
+
+@pytest.mark.programs
+def test_after_a_timeout_nothing_of_the_program_goes_on(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    script = f"(sleep 1.5; touch {mark}) & sleep 60"
+    with pytest.raises(CommandFailed, match="no end after"):
+        Linux().run(("sh", "-c", script), timeout=0.5)
+    survivors = subprocess.run(["pgrep", "-f", f"touch {mark}"], capture_output=True, text=True, check=False)
+    assert survivors.stdout == ""
+
+
+@pytest.mark.programs
+def test_a_file_that_is_no_program(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="cannot be started") as caught:
+        Linux().run((str(tmp_path),))
+    assert caught.value.status == 126
