@@ -11,7 +11,7 @@
 #   make lint          ruff, shellcheck and dash over the code
 #   make types         mypy --strict over code and tests
 #   make image-check   build images, look into them, run the agent in them
-#   make vm-check      the core VM cases;  CASE=NAME for one of all cases
+#   make vm-check      the core VM cases; CASE="NAME..." for some of all, TABLE=docs/vm-cases.md to note the result
 #   make vm-check-all  every VM case; writes docs/vm-cases.md
 #   make matrix        the full-featured NFSv4 boot on Debian 12, 13 and sid; writes docs/matrix.md
 #   make bench         measure and compare: image size, agent's time, boot time; writes docs/bench.md
@@ -79,7 +79,7 @@ image-check: setup setup-lab
 	$(RUN) -m pytest -q tests/image
 
 vm-check: setup-lab
-	$(PYTHON) -m tests.vm $(if $(CASE),$(CASE),--core)
+	$(PYTHON) -m tests.vm $(if $(CASE),$(CASE),--core) $(if $(TABLE),--table $(TABLE))
 
 vm-check-all: setup-lab
 	$(PYTHON) -m tests.vm --all --table docs/vm-cases.md

@@ -66,7 +66,8 @@ def main() -> int:
         return 2
     results = run_all(chosen)
     if options.table:
-        options.table.write_text(table(results))
+        before = options.table.read_text() if options.table.exists() else ""
+        options.table.write_text(table(results, before))
     failed = sum(bool(result.error) for result in results)
     print(f"{len(results) - failed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
@@ -103,27 +104,30 @@ def _one(case: Case) -> Result:
     return result
 
 
-def table(results: Sequence[Result]) -> str:
-    """Return the results as a Markdown page."""
+def table(results: Sequence[Result], before: str) -> str:
+    """Return the results as a Markdown page; a case that did not run now keeps its row of the page `before`."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=TOP, capture_output=True, text=True, check=False
     )
     qemu = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=False)
-    lines = [
-        "# VM cases",
-        "",
-        f"Written by `make vm-check-all` (or `make matrix`) on {datetime.date.today()}, commit {commit.stdout.strip()},"
-        f" {qemu.stdout.splitlines()[0]}, Python {platform.python_version()}, emulated processor.",
-        "",
-        "| case | Debian | shows | result | seconds |",
-        "|---|---|---|---|---|",
-    ]
+    rows = {line.split("|")[1].strip(): line for line in before.splitlines() if line.startswith("| ")}
     for result in results:
+        case = result.case
         word = "FAILED" if result.error else "passed"
         parts = ", ".join(f"{what} {seconds:.0f}" for what, seconds in result.times.items())
-        case = result.case
-        lines.append(f"| {case.name} | {case.suite.name} | {case.shows} | {word} | {result.seconds:.0f} ({parts}) |")
-    return "\n".join(lines) + "\n"
+        cells = (case.name, case.suite.name, case.shows, word, f"{result.seconds:.0f} ({parts})")
+        rows[case.name] = f"| {' | '.join((*cells, str(datetime.date.today()), commit.stdout.strip()))} |"
+    head = [
+        "# VM cases",
+        "",
+        "Written by `make vm-check-all`, `make matrix` and `make vm-check CASE=NAME TABLE=FILE`; the last run with"
+        f" {qemu.stdout.splitlines()[0]}, Python {platform.python_version()}, emulated processor. Seconds are those of the"
+        " whole case; up: until the full system answers, off: of the power-off.",
+        "",
+        "| case | Debian | shows | result | seconds | date | commit |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *(rows[case.name] for case in (*CASES, *MATRIX) if case.name in rows)]) + "\n"
 
 
 if __name__ == "__main__":
