@@ -120,9 +120,9 @@ def table(results: Sequence[Result], before: str) -> str:
     head = [
         "# VM cases",
         "",
-        "Written by `make vm-check-all`, `make matrix` and `make vm-check CASE=NAME TABLE=FILE`; the last run with"
-        f" {qemu.stdout.splitlines()[0]}, Python {platform.python_version()}, emulated processor. Seconds are those of the"
-        " whole case; up: until the full system answers, off: of the power-off.",
+        "Written by `make vm-check-all`, `make matrix` and `make vm-check CASE=NAME TABLE=FILE`; the last run with",
+        f"{qemu.stdout.splitlines()[0]}, Python {platform.python_version()}, emulated processor. Seconds are those of the",
+        "whole case; up: until the full system answers, off: of the power-off.",
         "",
         "| case | Debian | shows | result | seconds | date | commit |",
         "|---|---|---|---|---|---|---|",
