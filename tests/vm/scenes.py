@@ -162,8 +162,8 @@ def leave_the_shell(booted: Booted) -> None:
     """Look around in the shell before stage root, then let the boot go on."""
     console = booted.node.console
     console.wait_for(r"Break before Open Sharedroot stage root", UP)
-    console.wait_for(r"osr-root:.*#", 60)
-    console.send("osr explain | grep 'set up link'\n")
+    _open_shell(booted)
+    console.send("osr explain\n")
     console.wait_for(r"1\. done +set up link", 60)
     console.send("exit\n")
 
@@ -171,17 +171,23 @@ def leave_the_shell(booted: Booted) -> None:
 def explain_in_the_shell(booted: Booted) -> None:
     """Ask the rescue shell what failed."""
     console = booted.node.console
-    console.wait_for(r"Press Enter for maintenance|debug shell", UP)
-    for _ in range(20):  # sulogin throws away what was typed before it asks
-        console.send("\n")
-        try:
-            console.wait_for(r"\w[:~/]*# $", 3)
-            break
-        except GuestSilent:
-            continue
+    _open_shell(booted)
     console.send("osr explain\n")
     console.wait_for(r"1\. FAILED bind /cluster/cdsl/1 on /cdsl.local", 60)
     console.wait_for(r"why: /cluster/cdsl/1 is missing", 10)
+
+
+def _open_shell(booted: Booted) -> None:
+    """Press Enter until there is a prompt: sulogin throws away what was typed before it asks."""
+    console = booted.node.console
+    console.wait_for(r"Press Enter for maintenance|debug shell", UP)
+    for _ in range(20):
+        console.send("\n")
+        try:
+            console.wait_for(r"\w[:~/.\d]*# $", 3)
+            return
+        except GuestSilent:
+            continue
 
 
 # A compiled file as `osr compile` would never write it: both nodes have the first node's MAC.
