@@ -6,6 +6,7 @@ its console texts in order, and then makes sure that no system came up.
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,8 +57,8 @@ class Case:
     image: tuple[str, ...] = project.FULL
     conf: str = field(default_factory=cluster_conf)
     """cluster.conf in the image and on the shared root; empty for none"""
-    files: tuple[tuple[str, str], ...] = ()
-    """further files (path, text) in the tree that the image is built in"""
+    appended: tuple[tuple[str, str], ...] = ()
+    """files (path, text) of a small archive behind the image, as a boot loader appends one: its files win"""
     append: str = ""
     nodes: tuple[str, ...] = ("node1",)
     macs: tuple[str, ...] = ()
@@ -78,8 +79,23 @@ class Case:
 
 def image_of(case: Case) -> Path:
     """Return the image of a case, built if it is not there yet."""
-    files = {path: text.encode() for path, text in case.files}
-    return project.build(project.tree(case.suite), case.image, cluster_conf=case.conf, files=files)
+    return project.build(project.tree(case.suite), case.image, cluster_conf=case.conf)
+
+
+def _with_archive(image: Path, case: Case, directory: Path) -> Path:
+    """Return the image with the case's files in an archive behind it."""
+    if not case.appended:
+        return image
+    below = directory / "appended"
+    for path, text in case.appended:
+        (below / path).parent.mkdir(parents=True)
+        (below / path).write_text(text)
+    names = "".join(f"{path.relative_to(below)}\n" for path in sorted(below.rglob("*")))
+    argv = ["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"]
+    archive = subprocess.run(argv, cwd=below, input=names.encode(), capture_output=True, check=True).stdout
+    whole = directory / "with-archive.img"
+    whole.write_bytes(image.read_bytes() + archive)
+    return whole
 
 
 def run(case: Case) -> dict[str, float]:
@@ -93,10 +109,9 @@ def run(case: Case) -> dict[str, float]:
             prepare(lab.server)
         begin = time.monotonic()
         disks = case.disks(lab) if case.disks else ()
+        image = _with_archive(image, case, lab.directory)
         nodes = {
-            name: lab.node(
-                name, image, case.append, macs=case.macs, uefi=case.uefi, reboots=case.reboots, disks=disks
-            )
+            name: lab.node(name, image, case.append, macs=case.macs, uefi=case.uefi, reboots=case.reboots, disks=disks)
             for name in case.nodes
         }
         booted = Booted(lab, case, nodes)

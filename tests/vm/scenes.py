@@ -197,4 +197,4 @@ _NODE = (
 )
 _TEXT = '{"format":1,"name":"lab","config_version":1,"source":"forced","sha256":"","nodes":[\n'
 _TEXT += ",\n".join(_NODE.format(n=n) for n in (1, 2)) + "\n]}\n"
-FORCED = ("etc/osr-forced.json", _TEXT)
+FORCED = ("etc/osr/cluster.json", _TEXT)
