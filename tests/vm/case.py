@@ -94,7 +94,9 @@ def _with_archive(image: Path, case: Case, directory: Path) -> Path:
     argv = ["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"]
     archive = subprocess.run(argv, cwd=below, input=names.encode(), capture_output=True, check=True).stdout
     whole = directory / "with-archive.img"
-    whole.write_bytes(image.read_bytes() + archive)
+    image_bytes = image.read_bytes()
+    padding = b"\0" * (-len(image_bytes) % 4)  # the kernel looks for an archive at multiples of four bytes only
+    whole.write_bytes(image_bytes + padding + archive)
     return whole
 
 
