@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def run(argv: list[str]) -> tuple[int, int, int, int]:
-    """Run a tier, showing its output as it comes. Returns its status, and passed, failed and skipped of its last line."""
+    """Run a tier, showing its output. Returns its status, and what its last line counts as passed, failed, skipped."""
     last = ""
     with subprocess.Popen(argv, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout
