@@ -10,5 +10,7 @@ case "$root" in
         root=osr
         rootok=1
         netroot=""
+        # The agent's mounts need no rpcbind, statd or idmapd. Before 110 dracut starts them all the same.
+        rm -f -- "$hookdir"/pre-udev/*nfs-start-rpc.sh
         ;;
 esac

@@ -29,6 +29,7 @@ _REMEDIES = {
     "Network is unreachable": "no address or gateway of this node reaches the server: check eth/@ip, @mask, @gateway",
     "timed out": "the server does not answer: is it on, does a firewall drop port 2049?",
     "no end after": "the server does not answer: is it on, does a firewall drop port 2049?",
+    "rpc.statd is not running": "locks over NFSv3 need rpc.statd, which no initrd runs: use NFSv4, or nolock",
     "Protocol not supported": "the server does not speak this NFS version: see its `cat /proc/fs/nfsd/versions`",
     "requested NFS version": "the server does not speak this NFS version: see its `cat /proc/fs/nfsd/versions`",
     "unknown filesystem": "the image has no nfs driver: rebuild it for this kernel",
@@ -108,6 +109,9 @@ class Nfs(Filesystem):
             yield Problem("error", f"two versions in mountopts: {' and '.join(asked)}", hint="keep one of them")
         if version_of(volume).startswith("2"):
             yield Problem("error", "NFS version 2 is gone from Linux", hint='use fstype="nfs4"')
+        elif version_of(volume).startswith("3") and "lock" in words:
+            hint = 'use fstype="nfs4", whose locks need no further service, or leave "lock" away'
+            yield Problem("error", "locks over NFSv3 need rpc.statd, which no initrd runs", hint=hint)
         elif version_of(volume).startswith("3") and volume.shared and "ro" not in words:
             yield Problem(
                 "warning",

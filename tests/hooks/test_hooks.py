@@ -59,6 +59,7 @@ class Boot:
             "CMDLINE": self.cmdline,
             "MOUNTED": "yes" if self.mounted else "no",
             "NEWROOT": "/sysroot",
+            "hookdir": str(self.directory / "hooks"),
             "root": root,
             **{f"ANSWER_{stage}": str(status) for stage, status in self.answers.items()},
         }
@@ -149,6 +150,18 @@ def test_rd_osr_0_stands_aside(boot: Boot, hook: str) -> None:
 )
 def test_the_root_is_ours_unless_it_is_a_disk(boot: Boot, root: str, said: str) -> None:
     assert f"{said}\n" in boot.source("osr-cmdline.sh", root=root).stdout
+
+
+@pytest.mark.parametrize(("words", "root", "kept"), [("", "", False), ("", "/dev/vda1", True), ("rd.osr=0", "", True)])
+def test_the_agents_mounts_need_no_rpc_daemons(boot: Boot, words: str, root: str, *, kept: bool) -> None:
+    hooks = boot.directory / "hooks/pre-udev"
+    hooks.mkdir(parents=True)
+    start, other = hooks / "99-nfs-start-rpc.sh", hooks / "50-other.sh"
+    start.touch()
+    other.touch()
+    boot.cmdline = words
+    assert boot.source("osr-cmdline.sh", root=root).returncode == 0
+    assert (start.exists(), other.exists()) == (kept, True)
 
 
 def test_break_gives_one_shell_before_its_stage(boot: Boot) -> None:

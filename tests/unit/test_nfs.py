@@ -111,6 +111,7 @@ def test_a_missing_program_is_not_tried_twice() -> None:
         (RootVolume("10.0.0.1:srv", "nfs"), "error", "not absolute"),
         (RootVolume("filer:/srv", "nfs"), "error", "not an address"),
         (RootVolume("10.0.0.1:/srv", "nfs", "vers=3,nfsvers=4"), "error", "two versions"),
+        (RootVolume("10.0.0.1:/srv", "nfs3", "lock"), "error", "rpc.statd"),
         (RootVolume("10.0.0.1:/srv", "nfs3"), "warning", "without locks"),
         (RootVolume("10.0.0.1:/srv", "nfs", "vers=3"), "warning", "without locks"),
     ],
