@@ -143,6 +143,7 @@ def _mounted_cluster(system: Linux, cmdline: Cmdline) -> Cluster:
     from osr_boot.plan import NEWROOT
 
     if system.exists(resolve(system, NEWROOT, CLUSTER_CONF)):
+        system.say(f"the root's own osr reads its {CLUSTER_CONF}")
         try:
             return compiled.load(system.run(("osr", "compile", CLUSTER_CONF), root=NEWROOT, timeout=COMPILE_TIMEOUT))
         except CommandFailed as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from osr_boot.errors import ConfigError, OsrError
+from osr_boot.errors import ConfigError, IdentityError, NotYet, OsrError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,7 +124,11 @@ def _read(path: str) -> tuple[Cluster, tuple[Finding, ...]]:
 
     if _is_compiled(path):
         with open(path, encoding="utf-8", errors="replace") as file:
-            return compiled.load(file.read()), ()
+            text = file.read()
+        try:
+            return compiled.load(text), ()
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error.message}", hint=error.hint) from None
     return clusterconf.read(path)
 
 
@@ -185,7 +189,12 @@ def _explain(options: argparse.Namespace) -> int:
     if options.node:
         found = identity.by_word(options.node, cluster)
     else:
-        found = identity.identify(cmdline, _facts(options), cluster)
+        here = _facts(options)
+        try:
+            found = identity.identify(cmdline, here, cluster)
+        except NotYet as error:  # a boot would wait for more links, and then say this
+            hint = identity.unknown_machine(here, cluster, bootif=cmdline.bootif)
+            raise IdentityError(error.message, hint=hint) from None
     made = plan.make(found.node, cmdline, because=found.because, warnings=(*cmdline.warnings, *found.warnings))
     sys.stdout.write(plan.dumps(made) if options.json else "".join(f"{line}\n" for line in explain.plan_lines(made)))
     return 0
@@ -221,7 +230,7 @@ def _facts(options: argparse.Namespace) -> Facts:
     from osr_boot.model import Dmi, Facts, Link
 
     if options.mac:
-        return Facts(tuple(Link(f"link{number}", hardware.parse(mac)) for number, mac in enumerate(options.mac)))
+        return Facts(tuple(Link("", hardware.parse(mac)) for mac in options.mac))
     try:
         with open(options.facts, encoding="utf-8") as file:
             value = json.load(file)

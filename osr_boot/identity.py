@@ -45,7 +45,7 @@ def identify(cmdline: Cmdline, facts: Facts, cluster: Cluster) -> Identity:
         return Identity(word.node, word.text, tuple(_objections(word.node, cmdline, facts, cluster)))
     evidence = _hardware(cmdline, facts, cluster)
     if not evidence:
-        seen = ", ".join(f"{link.name} {link.mac}" for link in facts.nics if link.name != "lo")
+        seen = ", ".join(f"{link.name} {link.mac}".strip() for link in facts.nics if link.name != "lo")
         raise NotYet(f"no link of this machine is in cluster.conf (links: {seen})" if seen else "no link was found")
     first = evidence[0]
     for other in evidence[1:]:
@@ -67,7 +67,7 @@ def unknown_machine(facts: Facts, cluster: Cluster, *, bootif: str = "") -> str:
     """Return what to tell about a machine that no node matches: its links, the nodes, a stanza ready to paste."""
     links = [link for link in facts.nics if link.name != "lo" and link.mac]
     lines = ["links of this machine:"] if links else ["no link was found: is the driver in the image?"]
-    lines += [f"  {link.name} {link.mac}" for link in links]
+    lines += [f"  {link.name} {link.mac}".replace("   ", "  ") for link in links]
     lines.append(f'nodes of cluster "{cluster.name}" (config_version {cluster.config_version}):')
     lines += [f'  {node.nodeid} "{node.name}" {" ".join(node.macs)}' for node in cluster.nodes[:_MOST_NODES]]
     if len(cluster.nodes) > _MOST_NODES:
@@ -76,7 +76,7 @@ def unknown_machine(facts: Facts, cluster: Cluster, *, bootif: str = "") -> str:
     source = cluster.source or "/etc/cluster/cluster.conf"
     lines.append(f"if it takes the place of one of them, write its MAC address there in {source};")
     lines.append("if it is a new node, paste this into <clusternodes> and fill in ADDRESS:")
-    lines += _stanza(link.name if link else "eth0", link.mac if link else bootif or "MAC", cluster)
+    lines += _stanza((link.name if link else "") or "eth0", link.mac if link else bootif or "MAC", cluster)
     lines.append("then raise config_version and make the image again; or boot it once with rd.osr.node=NAME")
     return "\n".join(lines)
 
@@ -144,7 +144,7 @@ def _hardware(cmdline: Cmdline, facts: Facts, cluster: Cluster) -> list[Evidence
             places = " and ".join(f"{nic.name} of {_place(node, nic)}" for node, nic in found[:2])
             raise IdentityError(f"MAC {mac} is both {places}", hint=_HINT)
         node, nic = found[0]
-        of = f' of link "{names[mac]}"' if mac in names else ""
+        of = f' of link "{names[mac]}"' if names.get(mac) else ""
         booted = ", which the boot loader used," if mac == cmdline.bootif else ""
         evidence.append(Evidence(node, f'MAC {mac}{of}{booted} is {nic.name} of node "{node.name}"'))
     for field, words in _DMI.items():

@@ -90,6 +90,7 @@ class Link(Value):
     """A network link that this machine really has."""
 
     name: str
+    """the kernel's; empty where only the hardware address is known"""
     mac: str
 
 

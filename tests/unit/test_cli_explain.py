@@ -85,7 +85,7 @@ def test_explain_with_a_kernel_command_line() -> None:
         (("--node", "node9"), 2, 'no node of cluster.conf has name "node9"'),
         (("--node", "9"), 2, "no node of cluster.conf has nodeid 9"),
         (("--mac", "52:54:00"), 2, '"52:54:00" is not a MAC address'),
-        (("--mac", "52:54:00:00:00:99"), 75, "no link of this machine is in cluster.conf"),
+        (("--mac", "52:54:00:00:00:99"), 2, "no link of this machine is in cluster.conf"),
         (("--mac", "52:54:00:00:00:01", "--mac", "52:54:00:00:00:02"), 2, "this machine is two nodes"),
         (("--node", "1", "--cmdline", "nodeid=x"), 2, "is not a positive number"),
     ],
@@ -94,6 +94,21 @@ def test_explain_refuses_to_guess(words: tuple[str, ...], status: int, reason: s
     said = osr("explain", GOOD, *words)
     assert (said.status, said.out) == (status, "")
     assert reason in said.err
+
+
+def test_explain_of_an_unknown_machine_says_what_its_boot_would_say() -> None:
+    said = osr("explain", GOOD, "--mac", "52:54:00:00:00:99")
+    for line in ("links of this machine:", "  52:54:00:00:00:99", '  1 "node1" 52:54:00:00:00:01'):
+        assert f"  {line}\n" in said.err
+    assert '<eth name="eth0" mac="52:54:00:00:00:99" ip="ADDRESS"' in said.err
+
+
+def test_a_compiled_file_that_is_broken_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "cluster.json"
+    broken.write_text('{"format":1')
+    said = osr("explain", str(broken), "--node", "1")
+    assert said.status == 2
+    assert said.err.startswith(f"osr: {broken}: the compiled cluster is no JSON")
 
 
 def test_explain_refuses_a_file_with_errors() -> None:
