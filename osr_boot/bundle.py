@@ -43,8 +43,8 @@ _ENTRIES = (
     "network",
     "plan",
 )
-# Every file of these directories may be named in a plan.
-_PLUGINS = ("ops", "filesystems", "cluster", "cdsl")
+# Every file of these directories may be named in a plan, or typed in the rescue shell.
+_PLUGINS = ("ops", "filesystems", "cluster", "cdsl", "commands")
 
 # What is loaded late: programs, messages of failures, and the rescue shell's `osr explain` and `osr status`.
 _LATE = ("subprocess", "argparse", "shutil", "shlex", "textwrap", "traceback", "encodings.ascii", "encodings.latin_1")

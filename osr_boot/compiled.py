@@ -34,19 +34,14 @@ _TYPES: dict[str, Any] = {"str": str, "int": int, "bool": bool}
 _VALUES: dict[str, Any] = {"tuple[Nic, ...]": Nic, "RootVolume | None": RootVolume, "Dmi": Dmi}
 
 
-def dump(cluster: Cluster, *, content: bytes = b"") -> str:
-    """Return the document; `content` is the cluster.conf it came from. The same cluster gives the same text."""
-    sha256 = cluster.sha256
-    if content:
-        import hashlib
-
-        sha256 = hashlib.sha256(content).hexdigest()
+def dump(cluster: Cluster) -> str:
+    """Return the document. The same cluster gives the same text."""
     header = {
         "format": FORMAT,
         "name": cluster.name,
         "config_version": cluster.config_version,
         "source": cluster.source,
-        "sha256": sha256,
+        "sha256": cluster.sha256,
     }
     lines = "".join(f"{_text(_plain(node))},\n" for node in cluster.nodes)
     body = f"{lines[:-2]}\n]}}\n" if lines else "]}\n"

@@ -90,7 +90,7 @@ class Boot:
 
 def full_featured(monkeypatch: pytest.MonkeyPatch) -> Boot:
     """A full-featured initrd on node 1."""
-    text = compiled.dump(CLUSTER, content=b"")
+    text = compiled.dump(CLUSTER)
     machine = Machine({"/proc/cmdline": "quiet\n", "/etc/osr/cluster.json": text, "/proc/self/mounts": ""})
     machine.clock = 20.0
     machine.files |= {"/sys/class/net/eth0/address": f"{MAC1}\n", "/sys/class/net/eth0/carrier": "1\n"}

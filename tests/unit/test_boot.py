@@ -88,7 +88,7 @@ def test_after_the_deadline_an_unknown_machine_gets_a_stanza(full: Boot) -> None
 
 def test_a_long_stanza_can_be_pasted_too(full: Boot) -> None:
     root = "10.0.0.1:/srv/exports/open-sharedroot/production/web-servers/root-of-all-machines-since-2011"
-    text = compiled.dump(Cluster("demo", 3, (node(1, MAC1, root=root),)), content=b"")
+    text = compiled.dump(Cluster("demo", 3, (node(1, MAC1, root=root),)))
     full.machine.files["/etc/osr/cluster.json"] = text
     full.machine.files["/run/osr/began"] = "-200\n"
     full.links = [Link("eth0", STRANGER)]
@@ -101,7 +101,7 @@ def test_a_long_stanza_can_be_pasted_too(full: Boot) -> None:
 
 
 def test_two_nodes_with_one_mac_are_refused_at_once(full: Boot) -> None:
-    text = compiled.dump(Cluster("demo", 3, (node(1, MAC1), node(2, MAC1))), content=b"")
+    text = compiled.dump(Cluster("demo", 3, (node(1, MAC1), node(2, MAC1))))
     full.machine.files["/etc/osr/cluster.json"] = text
     assert full.stage("plan") == 2
     both = f'MAC {MAC1} is both eth0 of node "node1" (line 13) and eth0 of node "node2" (line 23)'
@@ -137,7 +137,7 @@ def test_a_compiled_file_that_cannot_be_read_is_named(full: Boot, text: str) -> 
 
 def test_static_reads_the_roots_cluster_conf_with_the_roots_osr(static: Boot) -> None:
     static.machine.files["/sysroot/etc/cluster/cluster.conf"] = "<cluster/>"
-    static.machine.answers = {"chroot /sysroot osr compile": compiled.dump(CLUSTER, content=b"")}
+    static.machine.answers = {"chroot /sysroot osr compile": compiled.dump(CLUSTER)}
     assert static.stage("plan") == 0
     assert static.machine.ran == [("chroot", "/sysroot", "osr", "compile", "/etc/cluster/cluster.conf")]
     assert static.plan["stages"]["network"] == []
@@ -158,7 +158,7 @@ def test_static_without_anything_does_not_wait(static: Boot) -> None:
 
 def test_static_with_an_unknown_mac_does_not_wait(static: Boot) -> None:
     static.machine.files["/sysroot/etc/cluster/cluster.conf"] = "<cluster/>"
-    static.machine.answers = {"chroot /sysroot osr compile": compiled.dump(CLUSTER, content=b"")}
+    static.machine.answers = {"chroot /sysroot osr compile": compiled.dump(CLUSTER)}
     static.links = [Link("eth0", STRANGER)]
     assert static.stage("plan") == 2
     assert f'mac="{STRANGER}"' in static.part("do")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from osr_boot import __version__, boot, cli
+from osr_boot.commands import check
 from osr_boot.errors import OsrError
 from tests.unit.command import BAD, GOOD, WARNED, Said, osr
 
@@ -192,7 +193,7 @@ def test_a_defect_is_named_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Any) -> int:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(cli, "_check", broken)
+    monkeypatch.setattr(check, "run", broken)
     said = osr("check", GOOD)
     assert said.status == 1
     assert said.err.startswith("osr: a defect in osr itself: ZeroDivisionError: division by zero\n")
@@ -204,7 +205,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_: Any) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_check", interrupt)
+    monkeypatch.setattr(check, "run", interrupt)
     assert osr("check", GOOD) == Said(130, "", "")
 
 

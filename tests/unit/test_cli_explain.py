@@ -161,3 +161,47 @@ def test_status(run_directory: Path) -> None:
     document = json.loads(osr("status", "--json").out)
     assert document["root"].keys() == {"source", "fstype", "options"}
     assert document["stages"] == stages
+
+
+# --- many nodes
+
+
+def test_a_table_of_all_nodes() -> None:
+    said = osr("explain", GOOD, "--all")
+    assert (said.status, said.err) == (0, "")
+    head, *lines = said.out.splitlines()
+    assert head.split() == ["node", "id", "identity", "address", "root", "tree"]
+    assert [line.split()[:3] for line in lines] == [
+        ["node1", "1", "52:54:00:00:00:01"],
+        ["node2", "2", "52:54:00:00:00:02"],
+    ]
+    assert lines[1].split()[3:] == ["eth0", "10.0.0.12/24", "10.0.0.1:/srv/root", "(nfs4)", "/cluster/cdsl/2"]
+
+
+def test_all_plans_in_one_document() -> None:
+    document = json.loads(osr("explain", GOOD, "--all", "--json").out)
+    one = json.loads(osr("explain", GOOD, "--node", "node2", "--json").out)
+    assert document["format"] == 1
+    assert document["plans"][1] == one
+
+
+def test_what_differs_between_two_nodes() -> None:
+    said = osr("explain", GOOD, "--diff", "node1", "2")
+    assert said.out.startswith("node1 and node2:\n")
+    assert "  +         < address replace 10.0.0.12/24 dev eth0\n" in said.out
+    assert "mount -t nfs" not in said.out
+    assert osr("explain", GOOD, "--diff", "1", "node1").out == "1 and node1 boot alike\n"
+
+
+def test_what_differs_between_two_files(tmp_path: Path) -> None:
+    text = Path(GOOD).read_text()
+    changed, more = tmp_path / "changed.conf", tmp_path / "more.conf"
+    changed.write_text(text.replace("10.0.0.12", "10.0.0.99"))
+    more.write_text(text.replace("node2", "node3"))
+    said = osr("explain", "--diff", GOOD, str(changed))
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith("node2:\n")
+    assert "node1" not in said.out
+    document = json.loads(osr("explain", "--diff", GOOD, str(more), "--json").out)
+    assert document["differences"] == {"node2": ["only in the first"], "node3": ["only in the second"]}
+    assert osr("explain", "--diff", GOOD, BAD).status == 2

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from typing import Any
@@ -65,11 +64,6 @@ def test_it_is_one_document_with_a_node_on_each_line() -> None:
 
 def test_the_same_cluster_gives_the_same_bytes() -> None:
     assert compiled.dump(compiled.load(TEXT)) == TEXT
-
-
-def test_content_is_hashed() -> None:
-    text = compiled.dump(FULL, content=b"<cluster/>")
-    assert compiled.load(text).sha256 == hashlib.sha256(b"<cluster/>").hexdigest()
 
 
 def test_a_cluster_without_nodes() -> None:

@@ -1,0 +1,43 @@
+"""`osr status`: how this node was booted."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from osr_boot.errors import OsrError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "on a booted node: who am I, from what root, how the boot went"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command accepts."""
+    parser.add_argument("--json", action="store_true", help="the boot report as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the report of this boot. Raises OsrError where there is none."""
+    from osr_boot import explain
+    from osr_boot.linux import Linux
+    from osr_boot.ops.mounts import mounted
+    from osr_boot.state import State
+
+    system = Linux()
+    state = State(system)
+    if not os.path.exists(state.report_file):
+        raise OsrError("this machine was not booted by osr", hint=f"{state.report_file} is missing")
+    report, root = state.report(), mounted(system, "/")
+    if options.json:
+        import json
+
+        source, fstype, mount_options = root
+        report["root"] = {"source": source, "fstype": fstype, "options": mount_options}
+        sys.stdout.write(json.dumps(report, indent=1) + "\n")
+        return 0
+    for line in explain.status_lines(report, root):
+        sys.stdout.write(f"{line}\n")
+    return 0
