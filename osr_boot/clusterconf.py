@@ -1,8 +1,9 @@
 """cluster.conf read: its text becomes a Cluster, and everything that is wrong with it becomes findings.
 
-Three layers, each with one job: document.py reads XML, this file makes values of elements one by one, validate.py
-looks at what the values mean together. A value that is wrong is a finding, and then as good as absent: a cluster with
-errors among its findings is there to be talked about, not to be booted.
+Four layers, each with one job: document.py reads XML, this file makes values of elements one by one, validate.py
+looks at what the values mean together, and schema.py is asked last, whether all of them have overlooked something.
+A value that is wrong is a finding, and then as good as absent: a cluster with errors among its findings is there to be
+talked about, not to be booted.
 """
 
 from __future__ import annotations
@@ -59,8 +60,12 @@ def parse(data: bytes, *, source: str = "") -> tuple[Cluster, tuple[Finding, ...
     cluster = Cluster(source=source)
     try:
         reader.extend(spelling.findings(root))
-        cluster = reader.cluster(root, source, hashlib.sha256(data).hexdigest())
+        cluster = reader.cluster(root, source, data)
         reader.extend(validate.findings(cluster, frozenset(reader.doubtful)))
+        if not any(finding.severity == "error" for finding in reader.found):
+            from osr_boot import schema
+
+            reader.extend(schema.findings(data))
     except _Enough:
         pass
     found = sorted(reader.found, key=lambda finding: (finding.line, finding.severity))
@@ -103,7 +108,7 @@ class _Reader:
             self.error(element, place, f"has no {name}", f'add {name}="...": {attribute.meaning}')
         return default
 
-    def cluster(self, root: Element, source: str, sha256: str) -> Cluster:
+    def cluster(self, root: Element, source: str, data: bytes) -> Cluster:
         version = self.value(root, "cluster", "config_version", lambda text: values.number(text, 0, LARGEST_ID), 0)
         if not root.attributes.get("config_version"):
             hint = 'add config_version="1" and raise it with every change: it tells a stale image from a new one'
@@ -113,8 +118,20 @@ class _Reader:
         nodes = [node for group in root.all("clusternodes") for node in group.all("clusternode")]
         if not nodes:
             self.error(root, "cluster", "has no node", "add <clusternodes> with a <clusternode> for each machine")
+        two_node, expected = False, 0
+        for cman in root.all("cman"):
+            two_node = self.value(cman, "cman", "two_node", lambda text: values.number(text, 0, 1), 0) == 1
+            expected = self.value(cman, "cman", "expected_votes", lambda text: values.number(text, 0, 65535), 0)
         return Cluster(
-            root.attributes.get("name", ""), version, tuple(map(self.node, nodes)), source=source, sha256=sha256
+            root.attributes.get("name", ""),
+            version,
+            tuple(map(self.node, nodes)),
+            source=source,
+            size=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            two_node=two_node,
+            expected_votes=expected,
+            line=root.line,
         )
 
     def node(self, element: Element) -> Node:
@@ -123,6 +140,8 @@ class _Reader:
         name = self.value(element, place, "name", str, "")
         nodeid = self.value(element, place, "nodeid", lambda text: values.number(text, 1, LARGEST_ID), 0)
         votes = self.value(element, place, "votes", lambda text: values.number(text, 0, 65535), 1)
+        port = self.value(element, place, "tcp_port", lambda text: values.number(text, 1, 65535), Node.tcp_port)
+        fence = element.first("fence")
         info = element.first("com_info")
         if info is None:
             hint = "add <com_info> with <rootvolume name= fstype=/> and <eth name= mac= ip= mask=/>"
@@ -138,6 +157,8 @@ class _Reader:
             rootvolume=self.rootvolume(info, place),
             hostname=self.value(hostname, f"{place}, hostname", "name", values.host_name, "") if hostname else "",
             votes=votes,
+            tcp_port=port,
+            fenced=fence is not None and any(method.children for method in fence.all("method")),
             dmi=self.dmi(dmi, f"{place}, dmi") if dmi else Dmi(),
             line=element.line,
         )
@@ -163,13 +184,15 @@ class _Reader:
         place = place_of(eth, around)
         texts = eth.attributes
         onboot = self.value(eth, place, "onboot", values.yes_no, True)
-        kind = pending.kind_of(texts)
+        kind = _kind(texts)
         mac = self.value(eth, place, "mac", values.hardware_address, "")
         if not texts.get("mac") and not kind:
             self.error(eth, place, "has no mac: nothing says which link it is", "add mac=, as `ip link` shows it")
         if onboot:
-            for message, hint in pending.link(texts):
+            for message, hint in pending.link(kind, texts):
                 self.error(eth, place, message, hint)
+        if texts.get("slave", "").lower() == "yes" and not texts.get("master"):
+            self.error(eth, place, 'has slave="yes", but no master', 'add master="bond0", or remove slave=')
         address = self.address(eth, place)
         onlink = self.value(eth, place, "onlink", values.yes_no, False)
         if texts.get("gateway") and not texts.get("ip"):
@@ -191,6 +214,9 @@ class _Reader:
             # 68: the least that IPv4 must carry (RFC 791); 65535: the most that an IP packet can have.
             mtu=self.value(eth, place, "mtu", lambda text: values.number(text, 68, 65535), 0),
             onlink=onlink,
+            kind=kind,
+            master=texts.get("master", ""),
+            bridge=texts.get("bridge", ""),
             line=eth.line,
         )
 
@@ -244,3 +270,13 @@ class _Reader:
         if found == Dmi():
             self.error(element, place, "says nothing", "add system_uuid=, serial= or asset_tag=, or remove it")
         return found
+
+
+def _kind(attributes: dict[str, str]) -> str:
+    """Return what kind of link this is, by its type and its name: `bond`, `vlan`, `bridge`, or nothing."""
+    name = attributes.get("name", "")
+    if attributes.get("type", "").lower() == "bridge":
+        return "bridge"
+    if "." in name.strip("."):
+        return "vlan"
+    return "bond" if name.startswith("bond") and name != "bond" else ""

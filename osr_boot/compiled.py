@@ -3,7 +3,7 @@
 One valid document. Its first line is a header, then comes one node per line, its keys and theirs as in model.py with
 defaults left out, and always `name` first:
 
-    {"format":1,"name":"demo","config_version":3,"source":"/etc/cluster.conf","sha256":"9f...","bytes":250,"nodes":[
+    {"format":1,"name":"demo","config_version":3,"source":"/etc/cluster.conf",...,"bytes":250,"nodes":[
     {"name":"node1","nodeid":1,"nics":[{"name":"eth0","mac":"52:54:00:00:00:01","address":"10.0.0.1/24"}],...},
     {"name":"node2",...}
     ]}
@@ -22,6 +22,7 @@ import json
 
 from osr_boot.errors import ConfigError
 from osr_boot.model import Cluster, Dmi, Nic, Node, RootVolume
+from osr_boot.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,13 +37,7 @@ _VALUES: dict[str, Any] = {"tuple[Nic, ...]": Nic, "RootVolume | None": RootVolu
 
 def dump(cluster: Cluster) -> str:
     """Return the document. The same cluster gives the same text."""
-    header = {
-        "format": FORMAT,
-        "name": cluster.name,
-        "config_version": cluster.config_version,
-        "source": cluster.source,
-        "sha256": cluster.sha256,
-    }
+    header = {"format": FORMAT, **{key: value for key, value in vars(cluster).items() if key != "nodes"}}
     lines = "".join(f"{_text(_plain(node))},\n" for node in cluster.nodes)
     body = f"{lines[:-2]}\n]}}\n" if lines else "]}\n"
     return f'{_text(header)[:-1]},"bytes":{len(body)},"nodes":[\n{body}'
@@ -103,7 +98,7 @@ def _chosen(cluster: Cluster, macs: frozenset[str], nodeid: int | None, name: st
         or not macs.isdisjoint(node.macs)
         or not known.isdisjoint(vars(node.dmi).items())
     )
-    return Cluster(cluster.name, cluster.config_version, tuple(nodes), cluster.source, cluster.sha256)
+    return replace(cluster, nodes=tuple(nodes))
 
 
 def _cluster(header: dict[str, Any], nodes: tuple[Node, ...]) -> Cluster:
@@ -117,7 +112,7 @@ def _cluster(header: dict[str, Any], nodes: tuple[Node, ...]) -> Cluster:
         )
     known = {key: value for key, value in header.items() if key not in ("format", "bytes", "nodes")}
     cluster: Cluster = _value(Cluster, known)
-    return Cluster(cluster.name, cluster.config_version, nodes, cluster.source, cluster.sha256)
+    return replace(cluster, nodes=nodes)
 
 
 def _decode(text: str) -> dict[str, Any]:

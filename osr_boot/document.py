@@ -36,7 +36,7 @@ class Malformed(Exception):
 class Element:
     """An element that the vocabulary knows the parent of. `kind` is None if it does not know the element."""
 
-    __slots__ = ("attributes", "children", "kind", "line", "name")
+    __slots__ = ("attributes", "children", "kind", "line", "name", "stray")
 
     def __init__(self, name: str, attributes: dict[str, str], line: int, kind: vocabulary.Element | None) -> None:
         self.name = name
@@ -44,6 +44,8 @@ class Element:
         self.line = line
         self.kind = kind
         self.children: list[Element] = []
+        self.stray: tuple[int, str] | None = None
+        """line and beginning of a text that stands in it, which no element of ours has"""
 
     def all(self, name: str) -> list[Element]:
         """Return the children of that name."""
@@ -68,6 +70,7 @@ class _Builder:
         self.count = 0
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
+        parser.CharacterDataHandler = self.text
         parser.StartDoctypeDeclHandler = self.doctype
         parser.SkippedEntityHandler = self.skipped
 
@@ -83,7 +86,7 @@ class _Builder:
             element = self.root = Element(name, attributes, line, vocabulary.CLUSTER)
         elif len(self.kept) == len(self.stack) - 1 and (parent := self.kept[-1]).kind and not parent.kind.opaque:
             element = Element(name, attributes, line, parent.kind.child(name))
-            if element.kind and element.kind.opaque:
+            if element.kind and (element.kind.opaque or not (element.kind.ours or element.kind.attributes)):
                 element.attributes = {}  # passwords stand there
             parent.children.append(element)
         else:
@@ -94,6 +97,14 @@ class _Builder:
         if len(self.kept) == len(self.stack):
             self.kept.pop()
         self.stack.pop()
+
+    def text(self, text: str) -> None:
+        if text.isspace() or len(self.kept) < len(self.stack):
+            return
+        element = self.kept[-1]
+        if element.kind and element.kind.ours and not element.kind.opaque and not element.stray:
+            begin = self.parser.CurrentLineNumber
+            element.stray = begin, text.strip()[:80]
 
     def doctype(self, name: str, system: str | None, public: str | None, has_internal_subset: bool) -> None:
         # Entities and default attributes are declared there, and nowhere else, as no external file is ever read.

@@ -25,6 +25,12 @@ class Nic(Value):
     """bytes; 0 leaves the driver's"""
     onlink: bool = False
     """True: the gateway is reached directly although it is in no subnet of the link"""
+    kind: str = ""
+    """`bond`, `vlan` or `bridge`; empty for a plain link"""
+    master: str = ""
+    """name of the bond that it is a member of"""
+    bridge: str = ""
+    """name of the bridge that it is a port of"""
     line: int = 0
     """where it begins in cluster.conf, 0 if that is unknown"""
 
@@ -65,6 +71,11 @@ class Node(Value):
     hostname: str = ""
     """the host name if it is not the node's name"""
     votes: int = 1
+    """of quorum"""
+    tcp_port: int = 7777
+    """of o2cb"""
+    fenced: bool = False
+    """True: cluster.conf says how the others make sure that it is dead"""
     dmi: Dmi = Dmi()
     line: int = 0
 
@@ -82,8 +93,16 @@ class Cluster(Value):
     nodes: tuple[Node, ...] = ()
     source: str = ""
     """the file it came from, for messages"""
+    size: int = 0
+    """of that file in bytes; with the digest it tells a stale image"""
     sha256: str = ""
-    """of that file, in hexadecimal: tells a stale image"""
+    """of that file, in hexadecimal"""
+    two_node: bool = False
+    """True: of two nodes, one alone has the quorum"""
+    expected_votes: int = 0
+    """cman's figure, 0 if there is none; never given to corosync"""
+    line: int = 0
+    """where it begins in cluster.conf, 0 if that is unknown"""
 
 
 class Link(Value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from osr_boot import filesystems, vocabulary
+from osr_boot import filesystems, pending, vocabulary
 from osr_boot.errors import ConfigError
 from osr_boot.model import Finding
 from osr_boot.values import shown
@@ -20,7 +20,10 @@ def findings(cluster: Cluster, doubtful: frozenset[int] = frozenset()) -> Iterat
     `doubtful` are lines of nodes with errors of their own: what they lack is not held against them twice.
     """
     yield from _duplicates(cluster)
-    yield from _gateways(cluster)
+    for node in cluster.nodes:
+        yield from _gateways(node)
+        if any(nic.kind or nic.master or nic.bridge for nic in node.nics):
+            yield from _layers(node)
     yield from _roots(cluster, doubtful)
 
 
@@ -80,22 +83,64 @@ def _duplicates(cluster: Cluster) -> Iterator[Finding]:
                 yield from addresses.add(address, address, nic.line, link)
 
 
-def _gateways(cluster: Cluster) -> Iterator[Finding]:
-    for node in cluster.nodes:
-        routed = [nic for nic in node.nics if nic.gateway and nic.onboot]
-        for nic in routed[1:]:
-            if (":" in nic.gateway) == (":" in routed[0].gateway):
-                first = f"{shown(routed[0].name)}, line {routed[0].line}"
-                message = f"a second default gateway (the first is that of {first})"
-                yield Finding(nic.line, "error", place_of(node, nic), message, "keep the one that leads out")
+def _gateways(node: Node) -> Iterator[Finding]:
+    routed = [nic for nic in node.nics if nic.gateway and nic.onboot]
+    for nic in routed[1:]:
+        if (":" in nic.gateway) == (":" in routed[0].gateway):
+            first = f"{shown(routed[0].name)}, line {routed[0].line}"
+            message = f"a second default gateway (the first is that of {first})"
+            yield Finding(nic.line, "error", place_of(node, nic), message, "keep the one that leads out")
+
+
+def _layers(node: Node) -> Iterator[Finding]:
+    """Yield what is wrong with bonds, VLANs and bridges, as far as they are brought up."""
+    links = {nic.name: nic for nic in node.nics}
+    for nic in node.nics:
+        if not nic.onboot:
+            continue
+        for attribute, upper, kind in (("master", nic.master, "bond"), ("bridge", nic.bridge, "bridge")):
+            if upper:
+                yield from _below(node, nic, attribute, upper, kind, links)
+        parent, _, tag = nic.name.rpartition(".")
+        fault = ""
+        if nic.kind == "bond" and not any(other.master == nic.name for other in node.nics):
+            fault, hint = "is a bond without members", f'add master="{nic.name}" slave="yes" to its members'
+        elif nic.kind == "bridge" and not any(other.bridge == nic.name for other in node.nics):
+            fault, hint = "is a bridge without ports", f'add bridge="{nic.name}" to its ports'
+        # source: IEEE 802.1Q: 12 bits, of which 0 and 4095 are taken
+        elif nic.kind == "vlan" and not (tag.isascii() and tag.isdigit() and len(tag) < 5 and 0 < int(tag) < 4095):
+            fault, hint = f"is a VLAN with the number {shown(tag)}", f"write {parent}.N with N from 1 to 4094"
+        elif nic.kind == "vlan" and parent not in links:
+            fault, hint = f"is a VLAN on {shown(parent)}, which the node has not", f'add <eth name="{parent}" mac=/>'
+        if fault:
+            yield Finding(nic.line, "error", place_of(node, nic), fault, hint)
+
+
+def _below(
+    node: Node, nic: Nic, attribute: str, upper: str, kind: str, links: dict[str, Nic]
+) -> Iterator[Finding]:
+    """Yield what is wrong with a member of a bond or a port of a bridge."""
+    place = place_of(node, nic)
+    if upper not in links:
+        near = vocabulary.nearest(upper, tuple(links))
+        hint = f'did you mean "{near}"?' if near and near != nic.name else f'add <eth name="{upper}"/> to the node'
+        yield Finding(nic.line, "error", place, f"{attribute} {shown(upper)} is no link of the node", hint)
+    elif links[upper].kind != kind:
+        hint = "a bond is named bondN" if kind == "bond" else 'a bridge has type="BRIDGE"'
+        yield Finding(nic.line, "error", place, f"{attribute} {shown(upper)} is no {kind}", hint)
+    if nic.address:
+        message = f"has an address, and is part of {shown(upper)}"
+        yield Finding(nic.line, "error", place, message, f'give the address to "{upper}"')
 
 
 def _roots(cluster: Cluster, doubtful: frozenset[int]) -> Iterator[Finding]:
     """Yield the findings about root volumes; a warning that many nodes would get comes once."""
+    broken = set(doubtful)
     problems: dict[RootVolume, tuple[filesystems.Problem, ...]] = {}
     warnings: dict[str, tuple[Finding, int]] = {}
     owners: dict[str, Node] = {}
     kinds: dict[str, type[filesystems.Filesystem] | None] = {}
+    users: dict[type[filesystems.Filesystem], list[Node]] = {}
     for node in cluster.nodes:
         volume = node.rootvolume
         if volume is None:
@@ -107,12 +152,14 @@ def _roots(cluster: Cluster, doubtful: frozenset[int]) -> Iterator[Finding]:
         if kind is None:
             yield _unknown(volume, place)
             continue
+        users.setdefault(kind, []).append(node)
         alike = _without_line(volume)
         if alike not in problems:
             problems[alike] = tuple(kind.check(volume))
         for problem in problems[alike]:
             finding = Finding(volume.line, problem.severity, place, problem.message, problem.hint)
             if problem.severity == "error":
+                broken.add(node.line)
                 yield finding
             else:
                 first, count = warnings.get(problem.message, (finding, 0))
@@ -130,9 +177,47 @@ def _roots(cluster: Cluster, doubtful: frozenset[int]) -> Iterator[Finding]:
             hint = 'add ip= and mask= to the link that reaches the server, and do not set onboot="no" there'
             yield Finding(node.line, "error", place_of(node), "has a root on the network, but no link with an address "
                           "that is brought up", hint)  # fmt: skip
+    for kind, nodes in users.items():
+        for problem in kind.check_cluster(cluster, tuple(nodes)):
+            yield _of_cluster(problem, cluster)
+        if nodes[0].rootvolume and not kind.supported:
+            for message, hint in pending.root(nodes[0].rootvolume.fstype, kind.stack):
+                yield Finding(nodes[0].rootvolume.line, "error", f"{place_of(nodes[0])}, rootvolume", message, hint)
+    yield from _one_root(users, broken)
     for first, count in warnings.values():
         more = f" ({count:,} nodes)" if count > 1 else ""
         yield Finding(first.line, first.severity, first.place, first.message + more, first.hint)
+
+
+def _of_cluster(problem: filesystems.Problem, cluster: Cluster) -> Finding:
+    node = problem.node
+    line, place = (node.line, place_of(node)) if node else (cluster.line, "cluster")
+    return Finding(line, problem.severity, place, problem.message, problem.hint)
+
+
+def _one_root(users: dict[type[filesystems.Filesystem], list[Node]], doubtful: set[int]) -> Iterator[Finding]:
+    """Yield a warning for each root that is not the one that the first node shares with the others."""
+    first: Node | None = None
+    others: dict[str, tuple[Node, int]] = {}
+    sharing = (node for kind, nodes in users.items() if kind.shared for node in nodes)
+    for node in sorted(sharing, key=lambda node: node.line):
+        volume = node.rootvolume
+        if volume is None or not volume.shared or node.line in doubtful:
+            continue
+        first = first or node
+        if first.rootvolume and volume.name != first.rootvolume.name:
+            example, count = others.get(volume.name, (node, 0))
+            others[volume.name] = example, count + 1
+    for name, (node, count) in others.items():
+        if not (first and first.rootvolume and node.rootvolume):
+            continue
+        more = f" ({count:,} nodes)" if count > 1 else ""
+        was = f"{shown(first.rootvolume.name)} of {place_of(first)}, line {first.rootvolume.line}"
+        hint = "give all nodes one root, if they are to share it"
+        if name.startswith("/dev/"):
+            hint += "; a disk has one LABEL= and UUID= everywhere, and may have a /dev name in each node"
+        message = f"{shown(name)} is another root than {was}{more}"
+        yield Finding(node.rootvolume.line, "warning", f"{place_of(node)}, rootvolume", message, hint)
 
 
 def _find(fstype: str) -> type[filesystems.Filesystem] | None:

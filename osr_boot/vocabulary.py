@@ -1,6 +1,6 @@
 """The words of cluster.conf that are ours: one table, from which comes whatever needs to know them.
 
-The walk that finds misspelt words reads it; a schema and a manual page can be made from it. What others own (rm,
+The walk that finds misspelt words reads it; schema and manual are made from it. What others own (rm,
 quorumd, fence devices, ...) is left alone: an element that is not `ours` is looked at only for words that are
 nearly one of ours, and below an `opaque` one nothing is looked at, or even remembered: passwords stand there.
 """
@@ -21,6 +21,8 @@ class Attribute:
     default: str = ""
     """the default in words; empty: none, or required"""
     required: bool = False
+    form: str = ""
+    """what its text looks like, as a pattern of XML Schema, never stricter than what reads it; empty: any text"""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Element:
         return {child.name: child for child in self.children}
 
 
+# An attribute with nothing in it is as good as absent.
+YES_NO = "([yY][eE][sS]|[nN][oO])?"
+NUMBER = "[0-9]*"
+
+
 def _foreign(name: str, meaning: str) -> Element:
     return Element(name, meaning, ours=False, opaque=True, many=True)
 
@@ -70,14 +77,14 @@ ETH = Element(
         Attribute("ip", "address, or `dhcp`; empty for a member of a bond or bridge"),
         Attribute("mask", "netmask or prefix length"),
         Attribute("gateway", "default gateway"),
-        Attribute("onlink", "`yes`: the gateway is reached directly although it is in no subnet of the link", "no"),
+        Attribute("onlink", "`yes`: the gateway is reached although it is in no subnet of the link", "no", form=YES_NO),
         Attribute("master", "the bond this link is a member of"),
         Attribute("slave", "`yes` beside `master`", "no"),
         Attribute("type", "`BRIDGE` makes it a bridge", "Ethernet"),
         Attribute("bridge", "the bridge this link belongs to"),
         Attribute("driver", "kernel module to load first"),
-        Attribute("onboot", "`no`: evidence of identity, but not brought up in the initrd", "yes"),
-        Attribute("mtu", "largest packet in bytes", "the driver's"),
+        Attribute("onboot", "`no`: evidence of identity, but not brought up in the initrd", "yes", form=YES_NO),
+        Attribute("mtu", "largest packet in bytes", "the driver's", form=NUMBER),
     ),
     (
         Element(
@@ -108,10 +115,10 @@ COM_INFO = Element(
             (
                 Attribute("name", "`server:/path`, `/dev/...`, `LABEL=...` or `UUID=...`", required=True),
                 Attribute("fstype", "filesystem; `osr requires` knows which there are", required=True),
-                Attribute("shared", "`no`: every node has a disk of its own under this name", "yes"),
+                Attribute("shared", "`no`: every node has a disk of its own under this name", "yes", form=YES_NO),
                 Attribute("mountopts", "mount options", "per filesystem"),
-                Attribute("mounttimes", "how often mounting is tried", "as often as the deadline allows"),
-                Attribute("mountwait", "seconds between tries", "per filesystem"),
+                Attribute("mounttimes", "how often mounting is tried", "as often as the deadline allows", form=NUMBER),
+                Attribute("mountwait", "seconds between tries", "per filesystem", form=NUMBER),
             ),
         ),
         Element("hostname", "host name", (Attribute("name", "host name", "the node's name", required=True),)),
@@ -175,11 +182,21 @@ CLUSTERNODE = Element(
     "a node",
     (
         Attribute("name", "name of the node, unique", required=True),
-        Attribute("nodeid", "positive integer, unique", required=True),
-        Attribute("votes", "quorum votes", "1"),
-        Attribute("tcp_port", "port of o2cb", "7777"),
+        Attribute("nodeid", "positive integer, unique", required=True, form=NUMBER),
+        Attribute("votes", "quorum votes", "1", form=NUMBER),
+        Attribute("tcp_port", "port of o2cb", "7777", form=NUMBER),
     ),
-    (COM_INFO, _foreign("fence", "how the node is fenced"), _foreign("unfence", ""), _foreign("altname", "")),
+    (
+        COM_INFO,
+        Element(
+            "fence",
+            "how the node is fenced",
+            children=(Element("method", "", children=(_foreign("device", ""),), ours=False, many=True),),
+            ours=False,
+        ),
+        _foreign("unfence", ""),
+        _foreign("altname", ""),
+    ),
     ours=False,
     many=True,
 )
@@ -189,7 +206,7 @@ CLUSTER = Element(
     "the cluster",
     (
         Attribute("name", "name of the cluster; OCFS2's too, and the first half of a GFS2 lock table"),
-        Attribute("config_version", "integer, raised with every change"),
+        Attribute("config_version", "integer, raised with every change", form=NUMBER),
         Attribute("type", "historical (`gfs`, `ocfs2`, `osr`), not needed"),
     ),
     (
@@ -197,7 +214,10 @@ CLUSTER = Element(
         Element(
             "cman",
             "quorum",
-            (Attribute("two_node", "two-node quorum"), Attribute("expected_votes", "cman's figure, never corosync's")),
+            (
+                Attribute("two_node", "`1`: of two nodes, one alone has the quorum", "0", form=NUMBER),
+                Attribute("expected_votes", "cman's figure, never corosync's", form=NUMBER),
+            ),
             (_foreign("multicast", ""), _foreign("altmulticast", "")),
             ours=False,
         ),

@@ -14,19 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import ClassVar
 
-    from osr_boot.model import RootVolume
+    from osr_boot.model import Cluster, Node, RootVolume
     from osr_boot.ops import Operation
 
 _registry: dict[str, type[Filesystem]] = {}
 
 
 class Problem:
-    """What is wrong with a root volume; the caller knows the line. `severity` as in model.Finding."""
+    """What is wrong with a root volume; the caller knows the line. `severity` as in model.Finding.
 
-    def __init__(self, severity: str, message: str, *, hint: str = "") -> None:
+    `node` is whose it is, where a filesystem looks at the whole cluster; None: the cluster's own.
+    """
+
+    def __init__(self, severity: str, message: str, *, hint: str = "", node: Node | None = None) -> None:
         self.severity = severity
         self.message = message
         self.hint = hint
+        self.node = node
 
 
 class Filesystem:
@@ -42,6 +46,8 @@ class Filesystem:
     """True: needs a configured link before it can be mounted"""
     shared: ClassVar[bool] = True
     """False: mounting it on two nodes at once destroys it"""
+    supported: ClassVar[bool] = True
+    """False: its root volumes are checked, but this version cannot mount them yet"""
     stack: ClassVar[str] = ""
     """the cluster stack that must run first (a file in osr_boot/cluster), or empty"""
 
@@ -56,9 +62,41 @@ class Filesystem:
         raise NotImplementedError
 
     @classmethod
+    def check_cluster(cls, cluster: Cluster, nodes: tuple[Node, ...]) -> Iterator[Problem]:
+        """Yield what is wrong with the cluster for the nodes that boot from this filesystem, each thing once."""
+        return iter(())
+
+    @classmethod
     def plan(cls, volume: RootVolume, target: str, *, readonly: bool) -> Iterator[Operation]:
         """Yield the operations that mount the volume on the directory `target`."""
         raise NotImplementedError
+
+
+class Disk(Filesystem):
+    """A filesystem on a disk: what all of them have in common."""
+
+    supported = False
+
+    @classmethod
+    def check(cls, volume: RootVolume) -> Iterator[Problem]:
+        """See Filesystem."""
+        key, equals, value = volume.name.partition("=")
+        if equals and key in ("LABEL", "UUID", "PARTLABEL", "PARTUUID"):
+            if not value:
+                hint = "`blkid` shows labels and UUIDs"
+                yield Problem("error", f'"{volume.name}" has nothing behind the "="', hint=hint)
+        elif not volume.name.startswith("/dev/") or "/../" in f"{volume.name}/":
+            yield Problem("error", f'"{volume.name}" is no disk', hint="write /dev/..., LABEL=... or UUID=...")
+
+    @classmethod
+    def plan(cls, volume: RootVolume, target: str, *, readonly: bool) -> Iterator[Operation]:
+        """See Filesystem."""
+        from osr_boot.ops.mounts import CheckRoot, MountDevice
+
+        given = [word for word in volume.mountopts.split(",") if word]
+        mode = [] if {"ro", "rw"} & set(given) else ["ro" if readonly else "rw"]
+        yield MountDevice(volume.name, volume.fstype, ",".join(mode + given), target)
+        yield CheckRoot(target, volume.name)
 
 
 def find(fstype: str) -> type[Filesystem]:

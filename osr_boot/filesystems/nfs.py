@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osr_boot.model import RootVolume
+    from osr_boot.model import Cluster, Node, RootVolume
     from osr_boot.system import System
 
 # What mount.nfs says, and what helps. Source: the texts of nfs-utils' mount.nfs and strerror(3).
@@ -119,6 +119,19 @@ class Nfs(Filesystem):
                 "so package databases and CDSL changes are not safe from each other",
                 hint='use fstype="nfs4", whose locks need no further service',
             )
+
+    @classmethod
+    def check_cluster(cls, cluster: Cluster, nodes: tuple[Node, ...]) -> Iterator[Problem]:
+        """See Filesystem."""
+        owners = {nic.address.partition("/")[0]: node for node in cluster.nodes for nic in node.nics if nic.address}
+        seen: set[str] = set()
+        for node in nodes:
+            server = _split(node.rootvolume.name)[0] if node.rootvolume else ""
+            if server in owners and server not in seen:
+                seen.add(server)
+                message = f'the NFS server {server} is node "{owners[server].name}", which has its own root from there'
+                hint = "a node cannot serve the root that it boots from: give the server's address, or the node another"
+                yield Problem("error", message, hint=hint, node=node)
 
     @classmethod
     def plan(cls, volume: RootVolume, target: str, *, readonly: bool) -> Iterator[Operation]:

@@ -35,6 +35,30 @@ class CheckRoot(Operation):
         return ""
 
 
+class MountDevice(Operation):
+    """Mount a disk as the root."""
+
+    device: str
+    """`/dev/...`, `LABEL=...`, `UUID=...`: mount finds it"""
+    fstype: str
+    options: str
+    target: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"mount {self.device} ({self.fstype}, {self.options}) on {self.target}"
+
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """See Operation."""
+        return (("mount", "-t", self.fstype, "-o", self.options, "--", self.device, self.target),)
+
+    def execute(self, system: System) -> str:
+        """See Operation."""
+        system.mkdir(self.target)
+        system.run(self.commands()[0])
+        return ""
+
+
 class ReportRoot(Operation):
     """Say what dracut mounted as the root, and with which version: a "v3" root may silently be 4.2."""
 

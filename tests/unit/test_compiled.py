@@ -19,12 +19,27 @@ FULL = Cluster(
             "node1",
             1,
             (
-                Nic("eth0", "52:54:00:00:00:01", "10.0.0.1/24", "10.0.0.254", True, "virtio_net", 9000, True, 5),
+                Nic(
+                    "eth0",
+                    "52:54:00:00:00:01",
+                    "10.0.0.1/24",
+                    "10.0.0.254",
+                    True,
+                    "virtio_net",
+                    9000,
+                    True,
+                    "bond",
+                    "bond1",
+                    "br0",
+                    5,
+                ),
                 Nic("eth1", "52:54:00:00:00:0a", onboot=False),
             ),
             RootVolume("10.0.0.9:/r", "nfs4", "noatime", 5, 3, False, 4),
             "web1",
             2,
+            7778,
+            True,
             Dmi("4c4c4544-0042", 'a "quoted" \\ serial', "näher"),
             3,
         ),
@@ -32,7 +47,11 @@ FULL = Cluster(
         Node("node22", 22, (Nic("eth0", "52:54:00:00:00:16"),), RootVolume("/dev/sda1", "nfs4"), line=12),
     ),
     "/etc/cluster/cluster.conf",
+    1234,
     "ab" * 32,
+    True,
+    1,
+    2,
 )
 TEXT = compiled.dump(FULL)
 
@@ -53,7 +72,7 @@ def test_the_cluster_of_the_round_trip_has_every_field_set() -> None:
 
 def test_it_is_one_document_with_a_node_on_each_line() -> None:
     document = json.loads(TEXT)
-    assert list(document) == ["format", "name", "config_version", "source", "sha256", "bytes", "nodes"]
+    assert list(document) == ["format", *(key for key in Cluster.__fields__ if key != "nodes"), "bytes", "nodes"]
     lines = TEXT.splitlines()
     assert lines[0].startswith('{"format":1,"name":"demo",')
     assert [json.loads(line.rstrip(","))["name"] for line in lines[1:-1]] == ["node1", "node2", "node22"]

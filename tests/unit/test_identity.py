@@ -206,14 +206,14 @@ XML = """<cluster name="demo" config_version="7">
 
 def test_the_stanza_for_an_unknown_machine_can_be_pasted() -> None:
     cluster, found = clusterconf.parse(XML.encode())
-    assert found == ()
+    assert not [finding for finding in found if finding.severity == "error"]
     facts = Facts((Link("lo", "00:00:00:00:00:00"), Link("enp1s0", OTHER)))
     text = identity.unknown_machine(facts, cluster)
     stanza = text[text.index("  <clusternode") : text.index("</clusternode>")] + "</clusternode>\n"
     assert clusterconf.parse(XML.replace("</clusternodes>", f"{stanza}</clusternodes>").encode())[1] != ()
     pasted = XML.replace("</clusternodes>", stanza.replace("ADDRESS", "10.0.0.12") + "</clusternodes>")
     again, found = clusterconf.parse(pasted.encode())
-    assert found == ()
+    assert not [finding for finding in found if finding.severity == "error"]
     node = identify(NONE, facts, again).node
     assert (node.name, node.nodeid) == ("node2", 2)
     assert node.nics[0].name == "enp1s0"
