@@ -113,10 +113,15 @@ def _plan(system: Linux, state: State, report: dict[str, Any]) -> None:
     warnings = (*cmdline.warnings, *found.warnings)
     for warning in warnings:
         system.say(f"warning: {warning}")
-    made = plan.make(found.node, cmdline, because=found.because, warnings=warnings, static=static)
+    made = plan.make(found.node, cmdline, because=found.because, warnings=warnings, cluster=cluster, static=static)
     report["node"] = {"name": made.node, "id": made.nodeid}
     report["because"] = made.because
-    report["config_version"] = cluster.config_version
+    report["configuration"] = {
+        "from": "root" if static else "archive" if cluster.appended else "image",
+        "config_version": cluster.config_version,
+        "size": cluster.size,
+        "digest": cluster.digest,
+    }
     system.say(f'this is node "{made.node}" (id {made.nodeid}): {made.because}')
     system.write(state.plan_file, plan.dumps(made))
 

@@ -8,9 +8,8 @@ talked about, not to be booted.
 
 from __future__ import annotations
 
-import hashlib
-
 from osr_boot import document, pending, spelling, validate, values
+from osr_boot.digest import digest
 from osr_boot.errors import ConfigError
 from osr_boot.model import Cluster, Dmi, Finding, Nic, Node, RootVolume
 from osr_boot.spelling import place_of
@@ -128,7 +127,7 @@ class _Reader:
             tuple(map(self.node, nodes)),
             source=source,
             size=len(data),
-            sha256=hashlib.sha256(data).hexdigest(),
+            digest=digest(data),
             two_node=two_node,
             expected_votes=expected,
             line=root.line,

@@ -54,6 +54,14 @@ class Dry:
             raise FileNotFoundError(2, "No such file or directory", path)
         return self.files[path]
 
+    def size(self, path: str) -> int:
+        """See System.size."""
+        return len(self.files[path].encode()) if path in self.files else -1
+
+    def content(self, path: str, most: int) -> bytes:
+        """See System.content."""
+        return self.read(path).encode()[:most]
+
     def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
         """See System.write."""
         self.files[path] = text

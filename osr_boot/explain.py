@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
     from osr_boot.plan import Plan
 
+_FROM = {
+    "image": "the image",
+    "archive": "an archive behind the image",
+    "root": "the root itself, whose own osr read it",
+}
 _MARK = {"finished": "done  ", "failed": "FAILED", "": "      "}
 
 
@@ -44,11 +49,20 @@ def plan_lines(plan: Plan, report: Mapping[str, Any] | None = None) -> Iterator[
                 yield f"       > {path}"
 
 
-def status_lines(report: Mapping[str, Any], root: tuple[str, str, str]) -> Iterator[str]:
-    """Yield how the boot went: `root` is source, type and options of what is mounted as root."""
+def status_lines(report: Mapping[str, Any], root: tuple[str, str, str], stale: str = "") -> Iterator[str]:
+    """Yield how the boot went: `root` is source, type and options of what is mounted as root.
+
+    `stale` says in words how the root's cluster.conf is another now than the one that was booted with.
+    """
     node = report.get("node")
     if node:
         yield f'node     {node["name"]} (id {node["id"]}), because {report.get("because", "")}'
+    configuration = report.get("configuration")
+    if configuration:
+        came = _FROM.get(configuration.get("from", ""), "")
+        yield f"config   config_version {configuration.get('config_version')}, from {came}"
+    if stale:
+        yield f"warning  {stale}"
     source, fstype, options = root
     version = next((f", {word}" for word in options.split(",") if word.startswith("vers=")), "")
     yield f"root     {source} ({fstype}{version})"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 import time
 
+from osr_boot import terminal
 from osr_boot.errors import CommandFailed
 
 TYPE_CHECKING = False
@@ -76,17 +78,34 @@ class Linux:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
 
+    def size(self, path: str) -> int:
+        """See System.size."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            return -1
+        return status.st_size if stat.S_ISREG(status.st_mode) else -1
+
+    def content(self, path: str, most: int) -> bytes:
+        """See System.content."""
+        with open(path, "rb") as file:
+            return file.read(most)
+
     def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
         """See System.write."""
         if path.startswith(_KERNEL):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
             return
+        self.write_bytes(path, text.encode(errors="surrogateescape"), mode=mode)
+
+    def write_bytes(self, path: str, content: bytes, *, mode: int = 0o644) -> None:
+        """Write a file whole or not at all, with its parent directories."""
         os.makedirs(os.path.dirname(path), exist_ok=True)
         new = f"{path}.new"
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.write(content)
         os.replace(new, path)
 
     def exists(self, path: str) -> bool:
@@ -140,7 +159,7 @@ class Linux:
 
     def say(self, text: str) -> None:
         """See System.say. Under systemd standard error is the journal and the console, without it the console."""
-        sys.stderr.write(f"osr: {text}\n")
+        sys.stderr.write(f"osr: {terminal.lines(text)}\n")
         sys.stderr.flush()
 
 

@@ -95,8 +95,10 @@ class Cluster(Value):
     """the file it came from, for messages"""
     size: int = 0
     """of that file in bytes; with the digest it tells a stale image"""
-    sha256: str = ""
-    """of that file, in hexadecimal"""
+    digest: str = ""
+    """of that file, as digest.py makes it"""
+    appended: bool = False
+    """True: it travels in an archive of its own behind the image"""
     two_node: bool = False
     """True: of two nodes, one alone has the quorum"""
     expected_votes: int = 0

@@ -12,9 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from osr_boot.model import Cmdline, Node, RootVolume
+    from osr_boot.model import Cluster, Cmdline, Node, RootVolume
 
 FORMAT = 1
+_HINT = "was /run/osr/plan.json edited?"
 STAGES = ("network", "root", "cdsl", "handover", "shutdown")
 NEWROOT = "/sysroot"
 
@@ -35,10 +36,14 @@ def make(
     *,
     because: str,
     warnings: tuple[str, ...] = (),
+    cluster: Cluster | None = None,
     static: bool = False,
     root: str = NEWROOT,
 ) -> Plan:
-    """Return the plan for a node. In a static initrd links and root are dracut's. Raises ConfigError."""
+    """Return the plan for a node. In a static initrd links and root are dracut's. Raises ConfigError.
+
+    With the cluster that the node is from, the boot looks whether the root's cluster.conf is still the same.
+    """
     from osr_boot import filesystems, handover
     from osr_boot.cdsl import boot as cdsl
 
@@ -50,6 +55,10 @@ def make(
 
         stages["network"] = tuple(network.plan(node))
     stages["root"] = tuple(_root(volume, cmdline, root, hostname))
+    if volume and cluster and cluster.digest:
+        from osr_boot.ops.configuration import CompareConfiguration
+
+        stages["root"] += (CompareConfiguration(root, cluster.config_version, cluster.size, cluster.digest),)
     stages["cdsl"] = tuple(cdsl.plan(node.nodeid, cmdline, root))
     stages["handover"] = tuple(handover.plan(hostname, () if static else node.nics, cmdline.cdsllink, root))
     if volume or filesystems.from_root(cmdline.root)[0]:  # the way to a disk of its own is known to dracut's image
@@ -105,9 +114,12 @@ def loads(text: str, *, stages: tuple[str, ...] = STAGES) -> Plan:
     try:
         value = json.loads(text)
         if value["format"] != FORMAT:
-            raise ConfigError(f"the plan has format {value['format']}, this version knows {FORMAT}")
+            said = str(value["format"])[:60]
+            raise ConfigError(f"the plan has format {said}, this version knows {FORMAT}", hint=_HINT)
         operations = {stage: tuple(from_json(item) for item in value["stages"].get(stage, ())) for stage in stages}
-        node = value["node"]
-        return Plan(node["name"], node["id"], value["because"], tuple(value["warnings"]), operations)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"the plan cannot be read: {error!r}", hint="was /run/osr/plan.json edited?") from None
+        node, because, warnings = value["node"], value["because"], tuple(value["warnings"])
+        if type(node["id"]) is not int or {type(text) for text in (node["name"], because, *warnings)} != {str}:
+            raise TypeError("node, because or warnings")
+        return Plan(node["name"], node["id"], because, warnings, operations)
+    except (ValueError, KeyError, TypeError, AttributeError, ImportError, RecursionError) as error:
+        raise ConfigError(f"the plan cannot be read: {repr(error)[:200]}", hint=_HINT) from None

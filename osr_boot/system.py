@@ -25,6 +25,12 @@ if TYPE_CHECKING:
         def read(self, path: str) -> str:
             """Return the text of a file. Raises OSError."""
 
+        def size(self, path: str) -> int:
+            """Return the size of a regular file in bytes, symbolic links followed; -1 if there is none."""
+
+        def content(self, path: str, most: int) -> bytes:
+            """Return the bytes of a file, `most` of them at most. Raises OSError."""
+
         def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
             """Write a file whole or not at all (kernel files: in place), with its parent directories."""
 

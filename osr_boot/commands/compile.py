@@ -6,6 +6,7 @@ import os
 import sys
 
 from osr_boot import commands
+from osr_boot.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,18 +19,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command accepts."""
     commands.file_argument(parser)
     parser.add_argument("-o", "--output", metavar="OUT", help="write to OUT instead of standard output")
+    parser.add_argument("--cpio", action="store_true", help="an archive for `initrd=base.img,OUT`: it wins over the image's")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the document; nothing is written if the file has errors."""
     from osr_boot import compiled
+    from osr_boot.value import replace
 
-    path = commands.path_of(options)
-    text = compiled.dump(commands.usable(path))
+    cluster = replace(commands.usable(commands.path_of(options)), appended=options.cpio)
+    content = compiled.dump(cluster).encode()
+    if options.cpio:
+        from osr_boot import archive
+        from osr_boot.boot import CONFIG
+
+        content = archive.pack(CONFIG, content)
     if options.output:
         from osr_boot.linux import Linux
 
-        Linux().write(os.path.abspath(options.output), text)
+        Linux().write_bytes(os.path.abspath(options.output), content)
+    elif options.cpio and sys.stdout.isatty():
+        raise ConfigError("an archive is not for a terminal", hint="write it to a file: -o osr-conf.img")
+    elif options.cpio:
+        sys.stdout.buffer.write(content)
     else:
-        sys.stdout.write(text)
+        sys.stdout.write(content.decode())
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from osr_boot import commands
+from osr_boot import commands, terminal
 from osr_boot.errors import ConfigError, IdentityError, NotYet, OsrError
 
 TYPE_CHECKING = False
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(text: str | Iterable[str]) -> int:
-    sys.stdout.write(text if isinstance(text, str) else "".join(f"{line}\n" for line in text))
+    sys.stdout.write(text if isinstance(text, str) else "".join(f"{terminal.lines(line)}\n" for line in text))
     return 0
 
 
@@ -67,7 +67,7 @@ def _plan(options: argparse.Namespace, cluster: Cluster, cmdline: Cmdline) -> Pl
         except NotYet as error:  # a boot would wait for more links, and then say this
             hint = identity.unknown_machine(here, cluster, bootif=cmdline.bootif)
             raise IdentityError(error.message, hint=hint) from None
-    return plan.make(found.node, cmdline, because=found.because, warnings=(*cmdline.warnings, *found.warnings))
+    return plan.make(found.node, cmdline, because=found.because, warnings=(*cmdline.warnings, *found.warnings), cluster=cluster)
 
 
 def _facts(options: argparse.Namespace) -> Facts:
@@ -109,14 +109,15 @@ def _table(options: argparse.Namespace, cluster: Cluster, cmdline: Cmdline) -> i
     from osr_boot import compare
 
     if options.json:
-        return _print(compare.all_as_json(_planned(node, cmdline) for node in cluster.nodes))
+        return _print(compare.all_as_json(_planned(node, cmdline, cluster) for node in cluster.nodes))
     return _print(compare.table(cluster.nodes, cmdline))
 
 
-def _planned(node: Node, cmdline: Cmdline) -> Plan:
+def _planned(node: Node, cmdline: Cmdline, cluster: Cluster | None = None) -> Plan:
     from osr_boot import plan
 
-    return plan.make(node, cmdline, because=f'"{node.name}" was asked for', warnings=cmdline.warnings)
+    because = f'"{node.name}" was asked for'
+    return plan.make(node, cmdline, because=because, warnings=cmdline.warnings, cluster=cluster)
 
 
 def _difference(options: argparse.Namespace, cmdline: Cmdline) -> int:

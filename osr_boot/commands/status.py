@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from osr_boot import terminal
 from osr_boot.errors import OsrError
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the report of this boot. Raises OsrError where there is none."""
     from osr_boot import explain
     from osr_boot.linux import Linux
+    from osr_boot.ops.configuration import PATH, difference
     from osr_boot.ops.mounts import mounted
     from osr_boot.state import State
 
@@ -31,13 +33,19 @@ def run(options: argparse.Namespace) -> int:
     if not os.path.exists(state.report_file):
         raise OsrError("this machine was not booted by osr", hint=f"{state.report_file} is missing")
     report, root = state.report(), mounted(system, "/")
+    configuration = report.get("configuration", {})
+    stale = ""
+    if configuration.get("from") in ("image", "archive"):
+        known = (configuration[key] for key in ("config_version", "size", "digest"))
+        stale = difference(system, PATH, *known)
     if options.json:
         import json
 
         source, fstype, mount_options = root
+        report["stale"] = stale
         report["root"] = {"source": source, "fstype": fstype, "options": mount_options}
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
         return 0
-    for line in explain.status_lines(report, root):
-        sys.stdout.write(f"{line}\n")
+    for line in explain.status_lines(report, root, stale):
+        sys.stdout.write(f"{terminal.lines(line)}\n")
     return 0

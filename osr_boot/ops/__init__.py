@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from osr_boot.system import System
 
 _HOMES = ("ops.", "filesystems.", "cluster.", "cdsl.")
+_TYPES = {"str": str, "int": int, "bool": bool}
+_HINT = "was /run/osr/plan.json edited?"
 
 
 class Operation(Value):
@@ -58,15 +60,34 @@ def to_json(operation: Operation) -> dict[str, Any]:
 
 def from_json(value: dict[str, Any]) -> Operation:
     """Return the operation that `to_json` made the value of. Raises ConfigError."""
-    name = value.get("op", "")
-    module, _, kind = str(name).rpartition(".")
+    name = str(value.get("op", ""))
+    module, _, kind = name.rpartition(".")
     if not module.startswith(_HOMES):
-        raise ConfigError(f'the plan has an operation "{name}" that this version does not know')
+        raise ConfigError(f'the plan has an operation "{name[:60]}" that this version does not know', hint=_HINT)
     __import__(f"osr_boot.{module}")
-    operation: type[Operation] = getattr(sys.modules[f"osr_boot.{module}"], kind)
-    return operation(**{field: _frozen(value[field]) for field in operation.__fields__})
+    operation = getattr(sys.modules[f"osr_boot.{module}"], kind)
+    if not (isinstance(operation, type) and issubclass(operation, Operation) and operation is not Operation):
+        raise ConfigError(f'the plan has an operation "{name}", and that is none', hint=_HINT)
+    fields = {field: _frozen(value[field]) for field in operation.__fields__}
+    for field, wanted in operation.__fields__.items():
+        if not _fits(fields[field], wanted):
+            raise ConfigError(f'the plan has a wrong value for "{field}" of {name}', hint=_HINT)
+    return operation(**fields)
 
 
 def _frozen(value: Any) -> Any:
     """Return JSON's lists as the tuples they were."""
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def _fits(value: object, wanted: str) -> bool:
+    """Say whether a value is of the type that a field's annotation names: a scalar, `tuple[X, ...]`, `tuple[X, Y]`."""
+    if wanted in _TYPES:
+        return type(value) is _TYPES[wanted]
+    if not isinstance(value, tuple):
+        return False
+    inner = wanted[len("tuple[") : -1]
+    if inner.endswith(", ..."):
+        return all(_fits(item, inner[: -len(", ...")]) for item in value)
+    kinds = inner.split(", ")
+    return len(value) == len(kinds) and all(map(_fits, value, kinds))

@@ -30,7 +30,8 @@ def test_plan_says_who_and_why_and_writes_it(full: Boot) -> None:
     assert full.plan["node"] == {"name": "node1", "id": 1}
     report = full.report
     assert (report["format"], report["node"], report["because"]) == (1, {"name": "node1", "id": 1}, because)
-    assert (report["config_version"], report["timeout"]) == (3, 150)
+    assert (report["configuration"]["config_version"], report["timeout"]) == (3, 150)
+    assert report["configuration"]["from"] == "image"
     assert "/run/osr/done/plan" in full.machine.files
     assert full.machine.ran == []
 

@@ -153,11 +153,20 @@ def test_status_of_a_machine_that_osr_did_not_boot(run_directory: Path, words: t
     assert said.err == f"osr: this machine was not booted by osr\n  {run_directory}/report.json is missing\n"
 
 
-def test_status(run_directory: Path) -> None:
+def test_status(run_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stages = {"root": {"outcome": "finished", "seconds": 2.0, "own": 0.5, "programs": 1, "ops": []}}
     report = {"format": 1, "node": {"name": "node1", "id": 1}, "because": "MAC", "stages": stages}
+    report["configuration"] = {"from": "archive", "config_version": 3, "size": 5, "digest": ""}
     (run_directory / "report.json").write_text(json.dumps(report))
-    assert osr("status").out.splitlines()[0] == "node     node1 (id 1), because MAC"
+    monkeypatch.setattr("osr_boot.ops.configuration.PATH", str(run_directory / "cluster.conf"))
+    (run_directory / "cluster.conf").write_text('<cluster config_version="4"/>')
+    lines = osr("status").out.splitlines()
+    assert lines[:2] == [
+        "node     node1 (id 1), because MAC",
+        "config   config_version 3, from an archive behind the image",
+    ]
+    assert lines[2].startswith("warning  the image is stale: the root's ")
+    assert "config_version 4, and the image was made from 3" in json.loads(osr("status", "--json").out)["stale"]
     document = json.loads(osr("status", "--json").out)
     assert document["root"].keys() == {"source", "fstype", "options"}
     assert document["stages"] == stages

@@ -50,7 +50,7 @@ def test_everything_that_is_read() -> None:
     cluster, found = parse(WHOLE, source="cluster.conf")
     assert found == ()
     assert (cluster.name, cluster.config_version, cluster.source) == ("demo", 7, "cluster.conf")
-    assert cluster.sha256 == hashlib.sha256(WHOLE).hexdigest()
+    assert (cluster.size, cluster.digest) == (len(WHOLE), hashlib.blake2b(WHOLE, digest_size=32).hexdigest())
     assert cluster.nodes == (
         Node(
             "node1",

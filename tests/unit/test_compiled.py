@@ -50,6 +50,7 @@ FULL = Cluster(
     1234,
     "ab" * 32,
     True,
+    True,
     1,
     2,
 )

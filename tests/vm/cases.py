@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from tests import project
-from tests.lab.lab import cluster_conf
+from tests.lab.lab import MACS, cluster_conf
 from tests.lab.tree import BOOKWORM, SID, TRIXIE
 from tests.vm import scenes
 from tests.vm.case import Case
@@ -26,6 +28,8 @@ NFS4 = f"root=nfs4:10.77.0.1:/srv/root rw {STATIC_IP}"
 HOWTO_A = f"root=nfs:10.77.0.1:/srv/root rw rd.shell rd.debug {STATIC_IP}"
 LAST = r"this boot cannot go on"
 QUICK = "rd.osr.timeout=25"
+# node N has the serial number OSR-N
+DMI = re.sub(r'(nodeid="(\d)".*?<com_info>)', r'\1<dmi serial="OSR-\2"/>', cluster_conf(), flags=re.S)
 
 CASES = (
     # --- boots
@@ -68,6 +72,21 @@ CASES = (
          append="root=nfs4:10.77.0.1:/srv/root", checks=(healthy,)),
     Case("cdsl-words", "cdsltree= and cdsllink= move the node's tree", append="cdsltree=/other/cdsl cdsllink=/here",
          prepare=(scenes.moved_cdsl,), checks=(scenes.moved_cdsl_is_bound,)),
+    # --- cluster.conf and identity
+    Case("explain", "osr explain says beforehand, byte for byte, the plan that the machine then boots by",
+         checks=(healthy, scenes.explain_said_the_same)),
+    Case("stale-image", "the root's cluster.conf is newer than the image: a warning, on the console and in osr status",
+         image_conf=cluster_conf(), conf=cluster_conf().replace('config_version="1"', 'config_version="2"'),
+         checks=(healthy, console(r"warning: the image is stale: .*config_version 2, and the image was made from 1"),
+                 scenes.stale_is_reported)),
+    Case("appended-conf", "osr compile --cpio behind an image of another cluster wins, and osr status says so",
+         image_conf=cluster_conf().replace("52:54:00:77", "52:54:00:88"), appended=scenes.compiled_archive,
+         checks=(healthy, command("osr status | grep ^config", "config   config_version 1, from an archive behind the image\n"))),
+    Case("bootif", "BOOTIF= counts as evidence", append="BOOTIF=01-52-54-00-77-00-01",
+         checks=(healthy, by("MAC {mac} of link"), by("which the boot loader used"))),
+    Case("static-dmi", "static initrd: the serial number says which node this is, where no MAC does", image=project.STATIC,
+         append=NFS4, conf=DMI.replace("52:54:00:77:00:01", "52:54:00:88:00:01"), extra=("-smbios", "type=1,serial=OSR-1"),
+         checks=(healthy, by('serial number "OSR-1" is that of node'))),
     # --- the running system leaves the link alone
     Case("networkd", "systemd-networkd with a conflicting profile in the shared /etc", prepare=(scenes.enable_networkd,),
          checks=(healthy, address_stays, scenes.restart("systemd-networkd"), address_stays)),
@@ -78,6 +97,8 @@ CASES = (
     # --- switches
     Case("stand-aside", "rd.osr=0: the same image boots a plain dracut root untouched", image=project.STATIC, append=f"{NFS4} rd.osr=0",
          prepare=(scenes.without_cdsl,), osr=False, checks=(command("test -e /run/osr && echo there || echo none", "none\n"),)),
+    Case("stand-aside-full", "rd.osr=0 in a full-featured image: dracut mounts its NFS root by itself", append=f"{NFS4} rd.osr=0",
+         prepare=(scenes.without_cdsl,), osr=False, checks=(command("test -e /run/osr && echo there || echo none", "none\n"),)),
     Case("break", "rd.osr.break=root: a shell before the stage, and the boot goes on after it",
          append="rd.osr.break=root", during=scenes.leave_the_shell, checks=(healthy,)),
     Case("debug", "rd.osr.debug with a failure: the traceback is there", append=f"rd.osr.debug {QUICK}",
@@ -86,8 +107,14 @@ CASES = (
     Case("unknown-mac", "a MAC that cluster.conf does not know: no guess, MACs, nodes and a stanza to paste", core=True,
          macs=("52:54:00:77:00:99",), append=QUICK,
          refuses=(r"52:54:00:77:00:99", LAST, r"<clusternode name=", r'<eth name="\S+" mac="52:54:00:77:00:99"')),
+    Case("links-of-two", "a machine with links of two nodes is neither", macs=tuple(MACS.values()), append=QUICK,
+         refuses=(LAST, r"this machine is two nodes: MAC 52:54:00:77:00:0\d")),
+    Case("bootif-contradicts", "BOOTIF= of another node than the links: no guess",
+         append=f"BOOTIF=01-52-54-00-77-00-02 {QUICK}", refuses=(LAST, r"this machine is two nodes: .*which the boot")),
+    Case("dmi-contradicts", "the MAC is node1's, the serial number node2's: no guess", conf=DMI,
+         extra=("-smbios", "type=1,serial=OSR-2"), append=QUICK, refuses=(LAST, r'two nodes: .*serial number "OSR-2"')),
     Case("two-claims", "one MAC in two nodes of a compiled file: the boot refuses to guess",
-         appended=(scenes.FORCED,), append=QUICK, refuses=(LAST, r"node1.*node2")),
+         appended=scenes.forged_archive, append=QUICK, refuses=(LAST, r"node1.*node2")),
     Case("no-server", "nobody answers at the server's address", conf=cluster_conf(root="10.77.0.77:/srv/root"), append=QUICK,
          refuses=(r"attempt 1", LAST, r"operation 2: mount 10.77.0.77:/srv/root", r"No route to host|does not answer")),
     Case("no-nfs", "the server machine answers, but no NFS server runs on it", prepare=(scenes.stop_nfs,), append=QUICK,

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
+from osr_boot import archive
+from osr_boot.boot import CONFIG
 from tests.lab import disks
 from tests.lab.errors import GuestSilent
 from tests.lab.lab import ADDRESSES, MACS, Lab
 from tests.lab.machine import Disk
 from tests.lab.server import SHARED_ROOT, Server
 from tests.vm.case import UP, Booted, Check
+from tests.vm.checks import status
 
+TOP = Path(__file__).parents[2]
 ROOT = SHARED_ROOT
 
 
@@ -195,6 +203,49 @@ _NODE = (
     '{{"name":"node{n}","nodeid":{n},"nics":[{{"name":"eth0","mac":"52:54:00:77:00:01","address":"10.77.0.1{n}/24"}}],'
     '"rootvolume":{{"name":"10.77.0.1:/srv/root","fstype":"nfs"}}}}'
 )
-_TEXT = '{"format":1,"name":"lab","config_version":1,"source":"forced","sha256":"","nodes":[\n'
+_TEXT = '{"format":1,"name":"lab","config_version":1,"source":"forced","digest":"","nodes":[\n'
 _TEXT += ",\n".join(_NODE.format(n=n) for n in (1, 2)) + "\n]}\n"
-FORCED = ("etc/osr/cluster.json", _TEXT)
+
+
+def forged_archive(conf: str) -> bytes:
+    """Return an archive with a compiled file that says that two nodes are one machine."""
+    return archive.pack(CONFIG, _TEXT.encode())
+
+
+def compiled_archive(conf: str) -> bytes:
+    """Return what `osr compile --cpio` makes of a cluster.conf."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "cluster.conf"
+        file.write_text(conf)
+        argv = [sys.executable, "-m", "osr_boot", "compile", "--cpio", str(file)]
+        return subprocess.run(argv, cwd=TOP, capture_output=True, check=True).stdout
+
+
+def explain_said_the_same(booted: Booted) -> None:
+    """What `osr explain` says beforehand of this machine is, byte for byte, the plan that it booted by."""
+    node = booted.node
+    (note,) = (
+        op["note"]
+        for op in status(booted, "node1")["stages"]["network"]["ops"]
+        if op.get("note", "").startswith("kernel name")
+    )
+    kernel_name = note.split('"')[1]
+    facts = {"nics": [{"name": kernel_name, "mac": MACS["node1"]}]}
+    with tempfile.TemporaryDirectory() as directory:
+        conf, machine = Path(directory) / "cluster.conf", Path(directory) / "facts.json"
+        conf.write_text(booted.case.conf)
+        machine.write_text(json.dumps(facts))
+        words = ["--facts", str(machine), "--cmdline", node.run("cat /proc/cmdline").strip(), "--json"]
+        argv = [sys.executable, "-m", "osr_boot", "explain", str(conf), *words]
+        said = subprocess.run(argv, cwd=TOP, capture_output=True, text=True, check=True).stdout
+    assert said == node.run("cat /run/osr/plan.json")
+
+
+def stale_is_reported(booted: Booted) -> None:
+    """The running node says that its image is stale, until it is not."""
+    node = booted.node
+    words = "has config_version 2, and the image was made from 1; make the image again"
+    assert f"warning  the image is stale: the root's /etc/cluster/cluster.conf {words}" in node.run("osr status")
+    assert words in status(booted, "node1")["stale"]
+    node.run('sed -i s/config_version=.2./config_version=\\"1\\"/ /etc/cluster/cluster.conf')
+    assert status(booted, "node1")["stale"] == ""
