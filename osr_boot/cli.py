@@ -10,22 +10,23 @@ from osr_boot.errors import OsrError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
 
-def main(words: list[str] | None = None) -> int:
-    """Run one command. Returns the exit status."""
+def main(words: list[str] | None = None, *, program: str = "osr") -> int:
+    """Run one command; `program` may be one of old. Returns the exit status."""
     words = sys.argv[1:] if words is None else words
     debug = "--debug" in words or _debug_boot(words)
     try:
-        if words[:1] == ["boot"]:
+        if program == "osr" and words[:1] == ["boot"]:
             from osr_boot import boot
 
             return boot.main([word for word in words[1:] if word != "--debug"], debug=debug)
-        return _command(words)
+        return _command(words, program)
     except OsrError as error:
         if debug:
             raise
-        sys.stderr.write(f"osr: {error}\n")
+        sys.stderr.write(f"{program}: {error}\n")
         if error.hint:
             sys.stderr.write("".join(f"  {line}\n" for line in error.hint.split("\n")))
         return error.exit_status
@@ -38,9 +39,9 @@ def main(words: list[str] | None = None) -> int:
         if debug:
             raise
         if isinstance(error, ModuleNotFoundError) and error.name and (what := _missing(error.name)):
-            sys.stderr.write(f"osr: {what}\n")
+            sys.stderr.write(f"{program}: {what}\n")
             return 1
-        sys.stderr.write(f"osr: a defect in osr itself: {type(error).__name__}: {error}\n")
+        sys.stderr.write(f"{program}: a defect in osr itself: {type(error).__name__}: {error}\n")
         again = "boot again with rd.osr.debug" if words[:1] == ["boot"] else "run it again with --debug"
         sys.stderr.write(f"  {again} and report what it prints\n")
         return 1
@@ -66,8 +67,8 @@ def _debug_boot(words: list[str]) -> bool:
         return False
 
 
-def _command(words: list[str]) -> int:
-    parser = _parser()
+def _command(words: list[str], program: str) -> int:
+    parser = _parser(program)
     try:
         options = parser.parse_args(words)
     except SystemExit as end:  # --help, or a usage that argparse has complained about
@@ -81,22 +82,35 @@ def _command(words: list[str]) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str = "osr") -> argparse.ArgumentParser:
     import argparse
 
     from osr_boot import __version__
-    from osr_boot.commands import NAMES
+    from osr_boot.commands import NAMES, OLD_NAMES
 
-    parser = argparse.ArgumentParser("osr", description="boot several machines from one writable root filesystem")
+    parser = argparse.ArgumentParser(program, description="boot several machines from one writable root filesystem")
     parser.add_argument("--version", action="version", version=f"osr {__version__}")
     parser.add_argument("--debug", action="store_true", help="show a traceback with every failure")
+    parser.set_defaults(program=program)
+    if program in OLD_NAMES:
+        return _filled(parser, OLD_NAMES[program])
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name in NAMES:
-        __import__(f"osr_boot.commands.{name}")
-        command = sys.modules[f"osr_boot.commands.{name}"]
-        one = commands.add_parser(name, help=command.HELP, description=command.HELP)
-        one.set_defaults(run=command.run)
-        command.arguments(one)
+        _filled(commands.add_parser(name, help=_command_file(name).HELP), name)
     text = "one stage of a boot, for the dracut hooks only"
     commands.add_parser("boot", help=text, description=text).add_argument("stage", metavar="STAGE")
     return parser
+
+
+def _filled(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
+    """Return the parser with what a command accepts."""
+    command = _command_file(name)
+    parser.description = command.HELP
+    parser.set_defaults(run=command.run)
+    command.arguments(parser)
+    return parser
+
+
+def _command_file(name: str) -> Any:
+    __import__(f"osr_boot.commands.{name}")
+    return sys.modules[f"osr_boot.commands.{name}"]

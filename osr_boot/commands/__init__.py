@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from osr_boot.model import Cluster, Finding
 
 CLUSTER_CONF = "/etc/cluster/cluster.conf"
-NAMES = ("check", "compile", "explain", "requires", "status")
+NAMES = ("check", "compile", "explain", "query", "requires", "status")
 """in the order in which `osr --help` has them"""
+OLD_NAMES = {"com-queryclusterconf": "query"}
+"""programs of old, each now another name of a command"""
 
 
 def file_argument(parser: argparse.ArgumentParser) -> None:
