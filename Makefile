@@ -4,7 +4,7 @@
 #   make demo          boot two machines from one shared root and show it (installs what it needs)
 #   make check         unit, image and core VM tests (installs what it needs)
 # install:
-#   make install       install below $(DESTDIR)/usr: command osr, dracut modules
+#   make install       install below $(DESTDIR)/usr: command osr, commands of old, dracut modules
 #   make uninstall     remove what install brought
 # tests by tier:
 #   make unit          unit, golden and hook tests, linters and types: seconds, no root
@@ -33,6 +33,7 @@ osr_module = $(DESTDIR)$(dracutdir)/modules.d/$(word 1,$(numbers))osr
 cluster_module = $(DESTDIR)$(dracutdir)/modules.d/$(word 2,$(numbers))osr-cluster
 dracut_conf = $(DESTDIR)$(dracutdir)/dracut.conf.d/99-osr.conf
 packages = $(sort $(dir $(wildcard osr_boot/*.py osr_boot/*/*.py)))
+programs = osr com-queryclusterconf
 
 .PHONY: help install uninstall demo check unit lint types image-check vm-check vm-check-all matrix bench clean setup setup-lab
 
@@ -43,8 +44,8 @@ install:
 	for directory in $(packages); do install -d "$(DESTDIR)$(libdir)/$$directory" && \
 	  install -m 644 $$directory*.py "$(DESTDIR)$(libdir)/$$directory" || exit 1; done
 	install -d "$(DESTDIR)$(sbindir)" "$(osr_module)" "$(cluster_module)" "$(dir $(dracut_conf))"
-	sed 's|@libdir@|$(libdir)|' packaging/osr.in > "$(DESTDIR)$(sbindir)/osr"
-	chmod 755 "$(DESTDIR)$(sbindir)/osr"
+	for program in $(programs); do sed 's|@libdir@|$(libdir)|' packaging/$$program.in > "$(DESTDIR)$(sbindir)/$$program" && \
+	  chmod 755 "$(DESTDIR)$(sbindir)/$$program" || exit 1; done
 	sed 's|^osr_home=.*|osr_home=$(libdir)|' dracut/95osr/module-setup.sh > "$(osr_module)/module-setup.sh"
 	chmod 755 "$(osr_module)/module-setup.sh"
 	install -m 644 dracut/95osr/osr-*.sh "$(osr_module)"
@@ -54,7 +55,7 @@ install:
 
 uninstall:
 	rm -rf "$(DESTDIR)$(libdir)" "$(DESTDIR)$(dracutdir)"/modules.d/[0-9][0-9]osr "$(DESTDIR)$(dracutdir)"/modules.d/[0-9][0-9]osr-cluster
-	rm -f "$(DESTDIR)$(sbindir)/osr" "$(dracut_conf)"
+	rm -f $(programs:%="$(DESTDIR)$(sbindir)/%") "$(dracut_conf)"
 	for directory in "$(DESTDIR)$(sbindir)" "$(dir $(dracut_conf))" "$(DESTDIR)$(dracutdir)/modules.d" "$(DESTDIR)$(dracutdir)"; do \
 	  rmdir -p --ignore-fail-on-non-empty "$$directory" 2>/dev/null || true; done
 

@@ -22,7 +22,8 @@ def tree(directory: Path) -> set[str]:
 def test_what_is_installed(tmp_path: Path) -> None:
     make("install", f"DESTDIR={tmp_path}")
     names = tree(tmp_path)
-    assert {"usr/sbin/osr", "usr/lib/osr/osr_boot/boot.py", "usr/lib/osr/osr_boot/filesystems/nfs.py"} <= names
+    assert {path.name for path in tmp_path.glob("usr/sbin/*")} == {"osr", "com-queryclusterconf"}
+    assert {"usr/lib/osr/osr_boot/boot.py", "usr/lib/osr/osr_boot/filesystems/nfs.py"} <= names
     assert {"usr/lib/dracut/modules.d/95osr", "usr/lib/dracut/modules.d/96osr-cluster"} <= names
     assert "usr/lib/dracut/dracut.conf.d/99-osr.conf" in names
     hooks = {path.name for path in (TOP / "dracut").glob("9*/*")}
@@ -40,6 +41,16 @@ def test_the_installed_command_runs(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert f'"{tmp_path}/lib/osr"' in (tmp_path / "sbin/osr").read_text()
+
+
+def test_the_installed_command_of_old_runs(tmp_path: Path) -> None:
+    make("install", f"prefix={tmp_path}")
+    argv = [str(tmp_path / "sbin/com-queryclusterconf"), "-f", str(TOP / "tests/golden/findings/good.conf")]
+    done = subprocess.run([*argv, "nodeids"], cwd="/", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 2\n", "")
+    done = subprocess.run([*argv, "nodename", "7"], cwd="/", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith('com-queryclusterconf: query "nodename 7" finds nothing')
 
 
 @pytest.mark.parametrize("numbers", ["95 96", "55 56"])
