@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
+from osr_boot import terminal
 from osr_boot.errors import OsrError
 
 TYPE_CHECKING = False
@@ -26,9 +28,9 @@ def main(words: list[str] | None = None, *, program: str = "osr") -> int:
     except OsrError as error:
         if debug:
             raise
-        sys.stderr.write(f"{program}: {error}\n")
+        sys.stderr.write(f"{program}: {terminal.lines(str(error))}\n")
         if error.hint:
-            sys.stderr.write("".join(f"  {line}\n" for line in error.hint.split("\n")))
+            sys.stderr.write("".join(f"  {line}\n" for line in terminal.lines(error.hint).split("\n")))
         return error.exit_status
     except BrokenPipeError:  # `osr explain | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -41,7 +43,7 @@ def main(words: list[str] | None = None, *, program: str = "osr") -> int:
         if isinstance(error, ModuleNotFoundError) and error.name and (what := _missing(error.name)):
             sys.stderr.write(f"{program}: {what}\n")
             return 1
-        sys.stderr.write(f"{program}: a defect in osr itself: {type(error).__name__}: {error}\n")
+        sys.stderr.write(f"{program}: a defect in osr itself: {type(error).__name__}: {terminal.lines(str(error))}\n")
         again = "boot again with rd.osr.debug" if words[:1] == ["boot"] else "run it again with --debug"
         sys.stderr.write(f"  {again} and report what it prints\n")
         return 1
@@ -77,6 +79,8 @@ def _command(words: list[str], program: str) -> int:
     if not getattr(options, "run", None):
         parser.print_help()
         return 2
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that the terminal's encoding lacks is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")
     status: int = options.run(options)
     sys.stdout.flush()  # here a reader that has gone is noticed, and not when Python ends
     return status

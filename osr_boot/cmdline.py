@@ -93,9 +93,11 @@ def _split(text: str) -> list[tuple[str, str]]:
             unfinished.clear()
         if not pieces:
             continue
-        words.append(b"".join((*unfinished, pieces[0])))
-        words += pieces[1:]
-        unfinished = [] if part[-1:].isspace() else [words.pop()]
+        unfinished.append(pieces[0])
+        if len(pieces) > 1 or part[-1:].isspace():
+            words.append(b"".join(unfinished))
+            words += pieces[1:]
+            unfinished = [] if part[-1:].isspace() else [words.pop()]
     words.append(b"".join(unfinished))
     return [_pair(word.decode("utf-8", "replace")) for word in words if word]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from osr_boot import terminal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,9 +19,10 @@ _LONGEST = 2000
 
 def as_text(path: str, found: Iterable[Finding]) -> str:
     """Return one line `FILE:LINE: SEVERITY: PLACE: MESSAGE` for each finding, its hint indented below."""
-    lines = []
+    where, lines = _plain(path), []
     for finding in found:
-        lines.append(f"{path}:{finding.line}: {finding.severity}: {_plain(finding.place)}: {_plain(finding.message)}\n")
+        place, message = _plain(finding.place), _plain(finding.message)
+        lines.append(f"{where}:{finding.line}: {finding.severity}: {place}: {message}\n")
         if finding.hint:
             lines.append(f"  {_plain(finding.hint)}\n")
     return "".join(lines)
@@ -46,5 +49,4 @@ def as_json(path: str, found: Iterable[Finding]) -> str:
 
 def _plain(text: str) -> str:
     """Return a text fit for a terminal: one line, no control characters, not endless."""
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    return terminal.line(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")

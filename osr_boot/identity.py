@@ -58,7 +58,7 @@ def identify(cmdline: Cmdline, facts: Facts, cluster: Cluster) -> Identity:
 
 def by_word(word: str, cluster: Cluster) -> Identity:
     """Return the node of that name, else of that number, for a person who asks. Raises IdentityError."""
-    if any(node.name == word for node in cluster.nodes) or not word.isdigit():
+    if any(node.name == word for node in cluster.nodes) or not (word.isascii() and word.isdigit()):
         return Identity(_named(word, cluster), f'"{word}" was asked for')
     return Identity(_numbered(int(word[:20]), cluster), f"node id {word} was asked for")
 
@@ -102,7 +102,7 @@ def _numbered(nodeid: int, cluster: Cluster) -> Node:
 
 
 def _named(name: str, cluster: Cluster) -> Node:
-    return _only([node for node in cluster.nodes if node.name == name], f'name "{name}"')
+    return _only([node for node in cluster.nodes if node.name == name], f'name "{name[:80]}"')
 
 
 def _only(nodes: list[Node], what: str) -> Node:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
-from osr_boot import mac
+from osr_boot import mac, terminal
 
 _ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 
@@ -25,11 +25,7 @@ class Unfit(Exception):
 
 def shown(text: str) -> str:
     """Return a text in quotes, fit for a terminal: no control characters, not endless."""
-    if len(text) > 80:
-        text = f"{text[:77]}..."
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
-    return f'"{text}"'
+    return f'"{terminal.line(text if len(text) <= 80 else f"{text[:77]}...")}"'
 
 
 def yes_no(text: str) -> bool:
