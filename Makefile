@@ -4,12 +4,14 @@
 #   make demo          boot two machines from one shared root and show it (installs what it needs)
 #   make check         unit, image and core VM tests (installs what it needs)
 # install:
-#   make install       install below $(DESTDIR)/usr: command osr, commands of old, dracut modules
+#   make install       install below $(DESTDIR)/usr: command osr, commands of old, dracut modules, cluster.conf's
+#                      schema and manual page
 #   make uninstall     remove what install brought
 # tests by tier:
 #   make unit          unit, golden and hook tests, linters and types: seconds, no root
 #   make lint          ruff, shellcheck and dash over the code
 #   make types         mypy --strict over code and tests
+#   make fuzz          hostile input at length, other examples each time; SECONDS=600 for how long (60)
 #   make image-check   build images, look into them, run the agent in them
 #   make vm-check      the core VM cases; CASE="NAME..." for some of all, TABLE=docs/vm-cases.md to note the result
 #   make vm-check-all  every VM case; writes docs/vm-cases.md
@@ -23,8 +25,11 @@ prefix ?= /usr
 sbindir ?= $(prefix)/sbin
 libdir ?= $(prefix)/lib/osr
 dracutdir ?= $(prefix)/lib/dracut
+schema = $(DESTDIR)$(prefix)/share/osr/cluster.rng
+manual = $(DESTDIR)$(prefix)/share/man/man5/osr-cluster.conf.5
 PYTHON ?= /usr/bin/python3
 VENV = .venv
+SECONDS ?= 60
 RUN = $(VENV)/bin/python
 
 # dracut 108 and newer keep 50 to 59 for modules from elsewhere; it is the version that has an initqueue module.
@@ -35,7 +40,7 @@ dracut_conf = $(DESTDIR)$(dracutdir)/dracut.conf.d/99-osr.conf
 packages = $(sort $(dir $(wildcard osr_boot/*.py osr_boot/*/*.py)))
 programs = osr com-queryclusterconf
 
-.PHONY: help install uninstall demo check unit lint types image-check vm-check vm-check-all matrix bench clean setup setup-lab
+.PHONY: help install uninstall demo check unit lint types fuzz image-check vm-check vm-check-all matrix bench clean setup setup-lab
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -52,11 +57,14 @@ install:
 	install -m 755 dracut/96osr-cluster/module-setup.sh "$(cluster_module)"
 	install -m 644 dracut/96osr-cluster/osr-*.sh "$(cluster_module)"
 	install -m 644 dracut/99-osr.conf "$(dracut_conf)"
+	install -d "$(dir $(schema))" "$(dir $(manual))"
+	$(PYTHON) -B -m osr_boot.schema > "$(schema)"
+	$(PYTHON) -B -m osr_boot.manual > "$(manual)"
 
 uninstall:
 	rm -rf "$(DESTDIR)$(libdir)" "$(DESTDIR)$(dracutdir)"/modules.d/[0-9][0-9]osr "$(DESTDIR)$(dracutdir)"/modules.d/[0-9][0-9]osr-cluster
-	rm -f $(programs:%="$(DESTDIR)$(sbindir)/%") "$(dracut_conf)"
-	for directory in "$(DESTDIR)$(sbindir)" "$(dir $(dracut_conf))" "$(DESTDIR)$(dracutdir)/modules.d" "$(DESTDIR)$(dracutdir)"; do \
+	rm -f $(programs:%="$(DESTDIR)$(sbindir)/%") "$(dracut_conf)" "$(schema)" "$(manual)"
+	for directory in "$(DESTDIR)$(sbindir)" "$(dir $(schema))" "$(dir $(manual))" "$(dir $(dracut_conf))" "$(DESTDIR)$(dracutdir)/modules.d" "$(DESTDIR)$(dracutdir)"; do \
 	  rmdir -p --ignore-fail-on-non-empty "$$directory" 2>/dev/null || true; done
 
 # --- tests -----------------------------------------------------------------------------------------------------------
@@ -75,6 +83,9 @@ lint: setup
 
 types: setup
 	$(RUN) -m pytest -q tests/unit/test_linters.py -k mypy
+
+fuzz: setup
+	$(RUN) -m tests.fuzz --seconds $(SECONDS)
 
 image-check: setup setup-lab
 	$(RUN) -m pytest -q tests/image
@@ -98,5 +109,5 @@ bench: setup-lab
 	$(PYTHON) -m tests.bench --table docs/bench.md
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,4 +11,5 @@ from _blake2 import blake2b
 
 def digest(data: bytes) -> str:
     """Return the digest in hexadecimal."""
-    return blake2b(data, digest_size=32).hexdigest()
+    text: str = blake2b(data, digest_size=32).hexdigest()
+    return text

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
-
-from lxml import etree
+from xml.etree import ElementTree
 
 from osr_boot import vocabulary
 from osr_boot.model import Finding
@@ -17,6 +16,9 @@ from osr_boot.model import Finding
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
+
+    from lxml import etree
 
 NAMESPACE = "http://relaxng.org/ns/structure/1.0"
 DATATYPES = "http://www.w3.org/2001/XMLSchema-datatypes"
@@ -26,17 +28,20 @@ _ANY = "anything"
 
 def text() -> str:
     """Return the schema as an XML document."""
-    grammar = etree.fromstring(f'<grammar xmlns="{NAMESPACE}" datatypeLibrary="{DATATYPES}"/>')
+    grammar = ElementTree.Element("grammar", {"xmlns": NAMESPACE, "datatypeLibrary": DATATYPES})
     start = _add(grammar, "start")
     _element(start, vocabulary.CLUSTER)
     everything = _add(_add(grammar, "define", name=_ANY), "element")
     _add(everything, "anyName")
     _content(everything, _ANY)
-    return etree.tostring(grammar, pretty_print=True, encoding="unicode")
+    ElementTree.indent(grammar)
+    return ElementTree.tostring(grammar, encoding="unicode") + "\n"
 
 
 def findings(data: bytes) -> Iterator[Finding]:
     """Yield the schema's finding about a document that document.parse has accepted, if it has one."""
+    from lxml import etree
+
     # What could make this unbounded has been refused before: huge_tree lifts libxml2's own, narrower limits.
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, remove_comments=True, remove_pis=True
@@ -58,10 +63,12 @@ def findings(data: bytes) -> Iterator[Finding]:
 
 @lru_cache(maxsize=1)
 def _compiled() -> etree.RelaxNG:
+    from lxml import etree
+
     return etree.RelaxNG(etree.fromstring(text()))
 
 
-def _element(parent: etree._Element, kind: vocabulary.Element) -> None:
+def _element(parent: Element, kind: vocabulary.Element) -> None:
     """Add the pattern of an element below its parent's."""
     element = _add(parent, "element", name=kind.name)
     if kind.opaque:
@@ -92,14 +99,14 @@ def _element(parent: etree._Element, kind: vocabulary.Element) -> None:
         _content(other, _ANY)
 
 
-def _content(element: etree._Element, name: str) -> None:
+def _content(element: Element, name: str) -> None:
     """Let an element have any attributes, any text and any elements."""
     _add(_add(_add(element, "zeroOrMore"), "attribute"), "anyName")
     mixed = _add(_add(element, "mixed"), "zeroOrMore")
     _add(mixed, "ref", name=name)
 
 
-def _except(names: etree._Element, known: Iterator[str] | list[str]) -> None:
+def _except(names: Element, known: Iterator[str] | list[str]) -> None:
     """Take names out of an anyName."""
     listed = list(known)
     if listed:
@@ -108,12 +115,8 @@ def _except(names: etree._Element, known: Iterator[str] | list[str]) -> None:
             _add(out, "name").text = name
 
 
-def _add(parent: etree._Element, tag: str, **attributes: str) -> etree._Element:
-    return etree.SubElement(parent, _tag(tag), attributes)
-
-
-def _tag(name: str) -> str:
-    return f"{{{NAMESPACE}}}{name}"
+def _add(parent: Element, tag: str, **attributes: str) -> Element:
+    return ElementTree.SubElement(parent, tag, attributes)
 
 
 if __name__ == "__main__":

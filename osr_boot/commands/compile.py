@@ -19,7 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command accepts."""
     commands.file_argument(parser)
     parser.add_argument("-o", "--output", metavar="OUT", help="write to OUT instead of standard output")
-    parser.add_argument("--cpio", action="store_true", help="an archive for `initrd=base.img,OUT`: it wins over the image's")
+    text = "an archive for `initrd=base.img,OUT`: it wins over what the image carries"
+    parser.add_argument("--cpio", action="store_true", help=text)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -67,7 +67,8 @@ def _plan(options: argparse.Namespace, cluster: Cluster, cmdline: Cmdline) -> Pl
         except NotYet as error:  # a boot would wait for more links, and then say this
             hint = identity.unknown_machine(here, cluster, bootif=cmdline.bootif)
             raise IdentityError(error.message, hint=hint) from None
-    return plan.make(found.node, cmdline, because=found.because, warnings=(*cmdline.warnings, *found.warnings), cluster=cluster)
+    warnings = (*cmdline.warnings, *found.warnings)
+    return plan.make(found.node, cmdline, because=found.because, warnings=warnings, cluster=cluster)
 
 
 def _facts(options: argparse.Namespace) -> Facts:

@@ -23,8 +23,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="QUERY [ARGUMENT...]",
-        help="what is asked for; a lone , between two queries; - reads them from standard input; none lists them all",
+        metavar="[FILE] QUERY [ARGUMENT...]",
+        help="what is asked for, in FILE if it is named; a lone , between two queries; - reads them from standard "
+        "input; none lists them all",
     )
     parser.add_argument(
         "-f", "-c", "--file", "--filename", "--clusterconf",
@@ -53,6 +54,10 @@ def run(options: argparse.Namespace) -> int:
     from osr_boot.lookup import Nothing
     from osr_boot.values import shown
 
+    # `osr query FILE ...`: no query has a slash, and none ends like a file.
+    if options.program == "osr" and not options.xpath and options.words:
+        first = options.words[0]
+        options.file = options.words.pop(0) if "/" in first or first.endswith((".conf", ".xml")) else options.file
     asked = list(_asked(options))
     if not asked:
         raise ConfigError("which query?", hint=query.listing())

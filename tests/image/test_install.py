@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from osr_boot import manual, schema
+
 TOP = Path(__file__).parents[2]
 
 
@@ -26,6 +28,8 @@ def test_what_is_installed(tmp_path: Path) -> None:
     assert {"usr/lib/osr/osr_boot/boot.py", "usr/lib/osr/osr_boot/filesystems/nfs.py"} <= names
     assert {"usr/lib/dracut/modules.d/95osr", "usr/lib/dracut/modules.d/96osr-cluster"} <= names
     assert "usr/lib/dracut/dracut.conf.d/99-osr.conf" in names
+    assert (tmp_path / "usr/share/osr/cluster.rng").read_text() == schema.text()
+    assert (tmp_path / "usr/share/man/man5/osr-cluster.conf.5").read_text() == manual.page()
     hooks = {path.name for path in (TOP / "dracut").glob("9*/*")}
     assert {path.name for path in tmp_path.glob("usr/lib/dracut/modules.d/*/*")} == hooks
     assert not [name for name in names if "__pycache__" in name or name.startswith("usr/lib/osr/tests")]

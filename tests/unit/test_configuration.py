@@ -16,7 +16,7 @@ from osr_boot.ops.configuration import CompareConfiguration, difference, version
 from osr_boot.value import replace
 from tests.unit.command import BAD, GOOD, osr
 
-TEXT = '<?xml version="1.0"?>\n<!-- <cluster config_version="9"> is not meant -->\n<cluster name="a" config_version="3"/>\n'
+TEXT = '<?xml version="1.0"?>\n<!-- the demo -->\n<cluster name="a" config_version="3"/>\n'
 
 
 def compare(now: str | None, was: str = TEXT, version: int = 3) -> tuple[str, list[str]]:

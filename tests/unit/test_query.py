@@ -14,7 +14,7 @@ import pytest
 
 from osr_boot import cli, document, query, vocabulary
 from osr_boot.lookup import Nothing, Source
-from tests.unit.command import BAD, Said, osr
+from tests.unit.command import BAD, GOOD, Said, osr
 
 TOP = Path(__file__).parents[2]
 
@@ -653,3 +653,10 @@ def test_ten_thousand_nodes_take_no_longer_than_they_take_to_read(tmp_path: Path
         query.Asked("ip", (str(number), "eth0")).answer(many)
     # Generous, for a machine that does other things beside; a search for each of the 10,000 would take minutes.
     assert time.perf_counter() - began < 5 * read + 1
+
+
+def test_the_file_may_stand_first() -> None:
+    assert osr("query", GOOD, "nodename", "1") == Said(0, "node1\n", "")
+    assert osr("query", GOOD).err.startswith("osr: which query?\n")
+    missing = osr("query", "missing.conf", "nodename", "1")
+    assert missing.err.startswith("osr: missing.conf: cannot be read")

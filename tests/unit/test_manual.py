@@ -1,0 +1,49 @@
+"""The manual page: every word of the vocabulary is on it, and roff has nothing against it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from osr_boot import manual, vocabulary
+
+
+def test_every_word_of_ours_is_on_it() -> None:
+    page = manual.page()
+
+    def look(element: vocabulary.Element) -> None:
+        if element.opaque and not element.ours:
+            return
+        assert f'/{element.name}"\n' in page or f'"{element.name}"\n' in page
+        for attribute in element.attributes:
+            assert f".B {attribute.name}\n" in page
+        for child in element.children:
+            look(child)
+
+    look(vocabulary.CLUSTER)
+
+
+def test_nothing_in_it_is_a_request_by_accident() -> None:
+    known = (".TH", ".SH", ".SS", ".TP", ".B ", ".BR", ".I ")
+    assert not [
+        line for line in manual.page().splitlines() if line.startswith((".", "'")) and not line.startswith(known)
+    ]
+    assert "`" not in manual.page()
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(not shutil.which("man"), reason="man is not installed")
+def test_man_reads_it() -> None:
+    argv = ["man", "--warnings", "-l", "-"]
+    done = subprocess.run(
+        argv,
+        input=manual.page(),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "MANWIDTH": "80"},
+    )
+    assert done.stderr == ""
+    assert "OSR-CLUSTER.CONF(5)" in done.stdout
