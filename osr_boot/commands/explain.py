@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
     if not (options.node or options.mac or options.facts or options.all or options.diff):
         return _this_boot(options)
-    cmdline = kernel.parse(options.cmdline)
+    cmdline = kernel.parse(options.cmdline or "")  # a list in Python up to 3.12 if it is "--"
     if options.diff:
         return _difference(options, cmdline)
     cluster = commands.usable(commands.path_of(options))

@@ -102,6 +102,12 @@ def test_letters_that_the_terminal_lacks_are_no_reason_to_stop(monkeypatch: pyte
 
 # --- what was found
 
+
+def test_a_command_line_that_argparse_makes_a_list_of() -> None:
+    said = osr("explain", GOOD, "--node", "1", "--cmdline=--")
+    assert (said.status, said.err) == (0, "")
+
+
 OPERATION = '{"format":1,"node":{"name":"n","id":1},"because":"","warnings":[],"stages":{"root":[%s]}}'
 NO_PLANS = {
     "deep": "[" * 100_000,
