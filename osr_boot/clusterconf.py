@@ -8,10 +8,10 @@ talked about, not to be booted.
 
 from __future__ import annotations
 
-from osr_boot import document, pending, spelling, validate, values
+from osr_boot import document, excerpt, pending, spelling, validate, values
 from osr_boot.digest import digest
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Dmi, Finding, Nic, Node, RootVolume
+from osr_boot.model import Cluster, Dmi, Finding, Nic, Node, RootVolume, Selection
 from osr_boot.spelling import place_of
 from osr_boot.values import Unfit, shown
 
@@ -30,8 +30,11 @@ LARGEST_ID = 2**31 - 1
 """source: corosync.conf(5), nodeid: 32 bits, of which DLM takes 31"""
 
 
-def read(path: str) -> tuple[Cluster, tuple[Finding, ...]]:
-    """Return the cluster of a file and all findings, sorted by line. Raises ConfigError if it cannot be opened."""
+def read(path: str, selection: Selection | None = None) -> tuple[Cluster, tuple[Finding, ...]]:
+    """Return the cluster of a file and all findings, sorted by line. Raises ConfigError if it cannot be opened.
+
+    With a selection only those nodes are read and checked that it may mean; all if it means none, or is contested.
+    """
     try:
         with open(path, "rb") as file:
             data = file.read(document.MAX_BYTES + 1)
@@ -41,13 +44,26 @@ def read(path: str) -> tuple[Cluster, tuple[Finding, ...]]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{path}: cannot be read: {reason}", hint="name a file that you may read") from None
-    return parse(data, source=path)
+    return parse(data, source=path, selection=selection)
 
 
-def parse(data: bytes, *, source: str = "") -> tuple[Cluster, tuple[Finding, ...]]:
-    """Return the cluster of a document and all findings, sorted by line."""
+def parse(
+    data: bytes, *, source: str = "", selection: Selection | None = None
+) -> tuple[Cluster, tuple[Finding, ...]]:
+    """Return the cluster of a document and all findings, sorted by line; for a selection see `read`."""
+    if selection:
+        cluster, found = _parse(excerpt.of(data, selection), data, source, selection)
+        if cluster.nodes and excerpt.is_alone(data, cluster.nodes):
+            return cluster, found
+    return _parse(data, data, source, None)
+
+
+def _parse(
+    part: bytes, data: bytes, source: str, selection: Selection | None
+) -> tuple[Cluster, tuple[Finding, ...]]:
+    """Return the cluster and the findings of a part of the document `data`."""
     try:
-        root = document.parse(data)
+        root = document.parse(part)
     except document.Malformed as error:
         return Cluster(source=source), (Finding(error.line, "error", "document", error.message, error.hint),)
     if root.name != "cluster":
@@ -55,13 +71,15 @@ def parse(data: bytes, *, source: str = "") -> tuple[Cluster, tuple[Finding, ...
         return Cluster(source=source), (
             Finding(root.line, "error", "document", message, "is that really the cluster.conf?"),
         )
+    if selection:
+        excerpt.prune(root, selection)
     reader = _Reader()
     cluster = Cluster(source=source)
     try:
         reader.extend(spelling.findings(root))
         cluster = reader.cluster(root, source, data)
-        reader.extend(validate.findings(cluster, frozenset(reader.doubtful)))
-        if not any(finding.severity == "error" for finding in reader.found):
+        reader.extend(validate.findings(cluster, frozenset(reader.doubtful), whole=selection is None))
+        if selection is None and not any(finding.severity == "error" for finding in reader.found):
             from osr_boot import schema
 
             reader.extend(schema.findings(data))

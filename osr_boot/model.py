@@ -107,6 +107,16 @@ class Cluster(Value):
     """where it begins in cluster.conf, 0 if that is unknown"""
 
 
+class Selection(Value):
+    """What is known of a machine before its node is: of a large cluster only the nodes that it may mean are read."""
+
+    macs: tuple[str, ...] = ()
+    """normalised"""
+    nodeid: int | None = None
+    name: str = ""
+    dmi: Dmi = Dmi()
+
+
 class Link(Value):
     """A network link that this machine really has."""
 

@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from osr_boot.model import Cluster, Nic, Node, RootVolume
 
 
-def findings(cluster: Cluster, doubtful: frozenset[int] = frozenset()) -> Iterator[Finding]:
+def findings(cluster: Cluster, doubtful: frozenset[int] = frozenset(), *, whole: bool = True) -> Iterator[Finding]:
     """Yield the findings about values that do not go together.
 
-    `doubtful` are lines of nodes with errors of their own: what they lack is not held against them twice.
+    `doubtful` are lines of nodes with errors of their own: what they lack is not held against them twice. Not `whole`:
+    these are some of the nodes only, and nothing is said about what needs all of them.
     """
     yield from _duplicates(cluster)
     for node in cluster.nodes:
         yield from _gateways(node)
         if any(nic.kind or nic.master or nic.bridge for nic in node.nics):
             yield from _layers(node)
-    yield from _roots(cluster, doubtful)
+    yield from _roots(cluster, doubtful, whole=whole)
 
 
 def place_of(node: Node, nic: Nic | None = None) -> str:
@@ -133,7 +134,7 @@ def _below(
         yield Finding(nic.line, "error", place, message, f'give the address to "{upper}"')
 
 
-def _roots(cluster: Cluster, doubtful: frozenset[int]) -> Iterator[Finding]:
+def _roots(cluster: Cluster, doubtful: frozenset[int], *, whole: bool) -> Iterator[Finding]:
     """Yield the findings about root volumes; a warning that many nodes would get comes once."""
     broken = set(doubtful)
     problems: dict[RootVolume, tuple[filesystems.Problem, ...]] = {}
@@ -178,12 +179,13 @@ def _roots(cluster: Cluster, doubtful: frozenset[int]) -> Iterator[Finding]:
             yield Finding(node.line, "error", place_of(node), "has a root on the network, but no link with an address "
                           "that is brought up", hint)  # fmt: skip
     for kind, nodes in users.items():
-        for problem in kind.check_cluster(cluster, tuple(nodes)):
-            yield _of_cluster(problem, cluster)
+        if whole:
+            yield from (_of_cluster(problem, cluster) for problem in kind.check_cluster(cluster, tuple(nodes)))
         if nodes[0].rootvolume and not kind.supported:
             for message, hint in pending.root(nodes[0].rootvolume.fstype, kind.stack):
                 yield Finding(nodes[0].rootvolume.line, "error", f"{place_of(nodes[0])}, rootvolume", message, hint)
-    yield from _one_root(users, broken)
+    if whole:
+        yield from _one_root(users, broken)
     for first, count in warnings.values():
         more = f" ({count:,} nodes)" if count > 1 else ""
         yield Finding(first.line, first.severity, first.place, first.message + more, first.hint)

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-    from osr_boot.model import Cluster, Finding
+    from osr_boot.model import Cluster, Finding, Selection
 
 CLUSTER_CONF = "/etc/cluster/cluster.conf"
 NAMES = ("check", "compile", "explain", "query", "requires", "status")
@@ -42,8 +42,11 @@ def path_of(options: argparse.Namespace) -> str:
     return f"{root}/{path.lstrip('/')}" if root else path
 
 
-def read(path: str) -> tuple[Cluster, tuple[Finding, ...]]:
-    """Return a cluster from XML, or from compiled JSON (which has no findings left). Raises ConfigError."""
+def read(path: str, selection: Selection | None = None) -> tuple[Cluster, tuple[Finding, ...]]:
+    """Return a cluster from XML, or from compiled JSON (which has no findings left). Raises ConfigError.
+
+    With a selection, only the nodes that it may mean; all of them if it means none.
+    """
     from osr_boot import clusterconf, compiled
 
     try:
@@ -52,17 +55,22 @@ def read(path: str) -> tuple[Cluster, tuple[Finding, ...]]:
     except (OSError, ValueError):
         is_compiled = False  # clusterconf says why
     if not is_compiled:
-        return clusterconf.read(path)
+        return clusterconf.read(path, selection)
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return compiled.load(file.read()), ()
+            text = file.read()
+        some = compiled.select(text, **vars(selection)) if selection else None
+        return some if some and some.nodes else compiled.load(text), ()
     except ConfigError as error:
         raise ConfigError(f"{path}: {error.message}", hint=error.hint) from None
 
 
-def usable(path: str) -> Cluster:
-    """Return a cluster without errors; its findings go to standard error. Raises ConfigError."""
-    cluster, found = read(path)
+def usable(path: str, selection: Selection | None = None) -> Cluster:
+    """Return a cluster without errors; its findings go to standard error. For a selection see `read`.
+
+    Raises ConfigError.
+    """
+    cluster, found = read(path, selection)
     if found:
         from osr_boot import findings
 

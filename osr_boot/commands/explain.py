@@ -42,10 +42,10 @@ def run(options: argparse.Namespace) -> int:
     cmdline = kernel.parse(options.cmdline or "")  # a list in Python up to 3.12 if it is "--"
     if options.diff:
         return _difference(options, cmdline)
-    cluster = commands.usable(commands.path_of(options))
+    path = commands.path_of(options)
     if options.all:
-        return _table(options, cluster, cmdline)
-    made = _plan(options, cluster, cmdline)
+        return _table(options, commands.usable(path), cmdline)
+    made = _plan(options, path, cmdline)
     return _print(plan.dumps(made) if options.json else explain.plan_lines(made))
 
 
@@ -54,14 +54,19 @@ def _print(text: str | Iterable[str]) -> int:
     return 0
 
 
-def _plan(options: argparse.Namespace, cluster: Cluster, cmdline: Cmdline) -> Plan:
+def _plan(options: argparse.Namespace, path: str, cmdline: Cmdline) -> Plan:
     """Return the plan of the machine that --node, --mac or --facts describes."""
     from osr_boot import identity, plan
+    from osr_boot.model import Selection
 
     if options.node:
+        number = int(options.node[:20]) if options.node.isascii() and options.node.isdigit() else None
+        cluster = commands.usable(path, Selection(name=options.node, nodeid=number))
         found = identity.by_word(options.node, cluster)
     else:
         here = _facts(options)
+        macs = (*(link.mac for link in here.nics), *filter(None, (cmdline.bootif,)))
+        cluster = commands.usable(path, Selection(macs, cmdline.nodeid, cmdline.node, here.dmi))
         try:
             found = identity.identify(cmdline, here, cluster)
         except NotYet as error:  # a boot would wait for more links, and then say this

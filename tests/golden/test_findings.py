@@ -30,7 +30,7 @@ CALLS = {"Finding", "Problem", "Unfit", "Malformed", "error"}
 ELSEWHERE = {
     ("document.py", "start"),
     ("document.py", "parse"),
-    ("clusterconf.py", "parse"),
+    ("clusterconf.py", "_parse"),
     ("clusterconf.py", "read"),
     ("filesystems/__init__.py", "find"),
 }
