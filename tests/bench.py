@@ -10,12 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from statistics import median
 
-from tests import project
+from tests import bench_scale, project
+from tests.figures import Figure, figure
 from tests.lab import image
 from tests.lab.lab import Lab, cluster_conf
 from tests.lab.tree import BOOKWORM
@@ -43,38 +42,13 @@ print(measure("pass"), measure({imports!r}))
 """
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A measured value, its spread, and what it should be at most; no limit where it only explains another figure."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    unit: str
-    limit: float | None
-
-    def line(self) -> str:
-        """Return the line for a person."""
-        spread = f"{self.low:.2f} to {self.high:.2f}"
-        line = f"{self.name:58} {self.value:7.2f} {self.unit:13} ({spread})"
-        if self.limit is None:
-            return line
-        return f"{line:105} at most {self.limit:4.1f}  {'reached' if self.value <= self.limit else 'MISSED'}"
-
-    def row(self) -> str:
-        """Return the row of a Markdown table."""
-        limit = "" if self.limit is None else f"{self.limit:g}"
-        return f"| {self.name} | {self.value:.2f} {self.unit} | {self.low:.2f} to {self.high:.2f} | {limit} |"
-
-
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python3 -m tests.bench", description=__doc__)
     parser.add_argument("--table", type=Path, help="write the figures as a Markdown page, and as JSON beside it")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="boots of each kind")
     options = parser.parse_args()
-    figures = [image_size(), *boots(options.pairs)]
+    figures = [*bench_scale.commands(options.pairs), image_size(), *boots(options.pairs)]
     print("\n".join(["", *(figure.line() for figure in figures)]))
     if options.table:
         options.table.with_suffix(".json").write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n")
@@ -105,12 +79,13 @@ def boots(pairs: int) -> list[Figure]:
     tree = project.tree(BOOKWORM)
     ours = project.build(tree, project.FULL, cluster_conf=cluster_conf())
     plain = image.dracut(tree, ("-a", "nfs"))
-    ratios = []
+    ratios: list[float] = []
+    large: list[Figure] = []
     taken: dict[str, list[float]] = {"ours": [], "plain": []}
     stages: dict[str, list[float]] = {stage: [] for stage in STAGES}
     wholes, imports = [], []
     with Lab() as lab:
-        lab.server.install(project.tar(tree))
+        lab.server.install(project.tar(tree, bench_scale.compiled_files()))
         for number in range(1, pairs + 1):
             for kind in ("ours", "plain") if number % 2 else ("plain", "ours"):
                 node = lab.node("node1", ours) if kind == "ours" else lab.node("node1", plain, PLAIN)
@@ -125,6 +100,8 @@ def boots(pairs: int) -> list[Figure]:
                         stages[stage].append(own[stage])
                     wholes.append(sum(own.values()))
                     imports.append(imported / bare)
+                    if number == pairs:
+                        large = bench_scale.plan_stage(node, pairs)
                 node.kill()
             ratios.append(taken["ours"][-1] / taken["plain"][-1])
             times = ", ".join(f"{kind} {seconds[-1]:.1f} s" for kind, seconds in taken.items())
@@ -137,12 +114,8 @@ def boots(pairs: int) -> list[Figure]:
         figure("boot: kernel start to switch_root, ours", taken["ours"], "s", None),
         figure("boot: kernel start to switch_root, plain dracut", taken["plain"], "s", None),
         figure("boot: ours / plain dracut", ratios, "", 1.0),
+        *large,
     ]
-
-
-def figure(name: str, values: Sequence[float], unit: str, limit: float | None) -> Figure:
-    """Return the median of values with its spread."""
-    return Figure(name, median(values), min(values), max(values), unit, limit)
 
 
 if __name__ == "__main__":
