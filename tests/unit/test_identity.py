@@ -32,6 +32,15 @@ def test_by_mac() -> None:
     assert found == identity.Identity(NODE1, f'MAC {MAC1} of link "eth1" is eth0 of node "node1"')
 
 
+def test_by_an_infiniband_address_of_20_bytes() -> None:
+    address = "80-00-02-08-FE-80-00-00-00-00-00-00-00-02-C9-03-00-0A-0B-0C"
+    conf = XML.replace('mac="52:54:00:77:00:03"', f'mac="{address}"')
+    cluster, _ = clusterconf.parse(conf.encode())
+    seen = address.lower().replace("-", ":")
+    part = compiled.select(compiled.dump(cluster), macs=[seen])
+    assert identify(NONE, Facts((Link("ib0", seen),)), part).node.name == "node3"
+
+
 def test_by_the_mac_of_a_link_that_is_not_brought_up() -> None:
     assert identify(NONE, machine("52:54:00:77:01:01"), CLUSTER).node == NODE1
 
