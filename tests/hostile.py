@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -82,7 +82,9 @@ COMMAND_LINES = mutated(
 
 # --- cluster.conf
 
-# What an attribute of that name probably takes; everything else comes from NASTY.
+# A letter that XML does not allow would be all that is seen of a document; mutated() brings them.
+NASTY_IN_XML = tuple(text for text in NASTY if not set(text) & set("\0\x07\x1b\ud800\udcff\uffff"))
+# What an attribute of that name probably takes.
 LIKELY = {
     "name": ("node1", "node2", "eth0", "bond0", "eth0.5", "10.0.0.1:/r", "/dev/sda1", "LABEL=x", "a b"),
     "nodeid": ("1", "2", "3"),
@@ -97,26 +99,37 @@ LIKELY = {
 
 def values_of(name: str) -> Made:
     if name == "fstype":
-        return st.sampled_from((*filesystems.known(), *NASTY))
-    return st.sampled_from((*LIKELY.get(name, ("yes", "no", "1")), *NASTY)) | st.sampled_from(LIKELY.get(name, ("1",)))
+        return st.sampled_from((*filesystems.known(), *NASTY_IN_XML))
+    likely = LIKELY.get(name, ("yes", "no", "1"))
+    return st.sampled_from(likely) | st.sampled_from((*likely, *NASTY_IN_XML))
 
 
-ALIEN = ("<eht/>", "<eth/>", "<com_info/>", "text", "<!-- -->", "<?x y?>", "&#27;", "<a:b/>")
+def attributes_of(kind: vocabulary.Element) -> Iterator[tuple[str, Made]]:
+    """Yield the strategies for the attributes of an element and of all below it: made once, since that takes time."""
+    required = {one.name: values_of(one.name) for one in kind.attributes if one.required}
+    optional = {one.name: values_of(one.name) for one in kind.attributes if not one.required}
+    yield kind.name, st.fixed_dictionaries(required, optional=optional)
+    for child in kind.children:
+        yield from attributes_of(child)
+
+
+ATTRIBUTES = dict(attributes_of(vocabulary.CLUSTER))
+WAY = ("clusternodes", "clusternode", "com_info")
+"""always there, since what matters is below them"""
+MISSPELT = st.none() | st.sampled_from(("nmae", "Name", "xml:id", "a:b"))
+ALIEN = st.sampled_from(("<eht/>", "<eth/>", "<com_info/>", "text", "<!-- -->", "<?x y?>", "&#x9b;", "<a:b/>"))
 
 
 @st.composite
 def elements(draw: st.DrawFn, kind: vocabulary.Element) -> str:
     """Return an element of a kind with what may stand in it, some of it misspelt, misplaced or nonsense."""
-    required = {one.name: values_of(one.name) for one in kind.attributes if one.required}
-    optional = {one.name: values_of(one.name) for one in kind.attributes if not one.required}
-    attributes = draw(st.fixed_dictionaries(required, optional=optional))
-    if draw(st.integers(0, 9)) == 0:
-        attributes[draw(st.sampled_from(("nmae", "Name", "xml:id", "a:b")))] = draw(TEXT)
+    attributes = dict(draw(ATTRIBUTES[kind.name]))
+    if wrong := draw(MISSPELT):
+        attributes[wrong] = draw(st.sampled_from(NASTY_IN_XML))
     texts = "".join(f" {name}={quoteattr(text)}" for name, text in attributes.items())
-    inside = []
-    for number in draw(st.lists(st.integers(-1, 2 * len(kind.children) - 1), max_size=6)) if kind.children else ():
-        child = kind.children[number // 2] if number >= 0 else None
-        inside.append(draw(elements(child) if child else st.sampled_from(ALIEN)))
+    inside = [draw(elements(child)) for child in kind.children if child.name in WAY]
+    for number in draw(st.lists(st.integers(-1, len(kind.children) - 1), max_size=4)) if kind.children else ():
+        inside.append(draw(elements(kind.children[number]) if number >= 0 else ALIEN))
     return f"<{kind.name}{texts}>{''.join(inside)}</{kind.name}>\n"
 
 
@@ -131,7 +144,7 @@ def a_good_conf(name: str, fstype: str, nodes: list[dict[str, Any]]) -> bytes:
         if node["text"].strip():
             lines.append(f"<dmi serial={quoteattr(node['text'] + str(number))}/>")
         for link, (text, mtu, onboot) in enumerate(node["links"]):
-            ip = 'ip="dhcp"' if text == "dhcp" and not nfs else f'ip="10.{link}.0.{number}" mask="{text or "24"}"'
+            ip = 'ip="dhcp"' if text == "dhcp" else f'ip="10.{link}.0.{number}" mask="{text}"'
             mac = f"52:54:{link:02x}:00:00:{number:02x}"
             onboot = onboot if link else "yes"
             lines.append(f'<eth name="e{link}" mac="{mac}" {ip} mtu="{mtu}" onboot="{onboot}"/>')
@@ -143,7 +156,7 @@ HARMLESS = st.text(st.characters(blacklist_categories=("C", "Z")) | st.just(" ")
 GOOD_CONFS = st.builds(
     a_good_conf,
     HARMLESS,
-    st.sampled_from(tuple(filesystems.known())),
+    st.sampled_from(("nfs", "nfs3", "nfs4", *filesystems.known())),
     st.lists(
         st.fixed_dictionaries(
             {
@@ -152,7 +165,7 @@ GOOD_CONFS = st.builds(
                 "mountopts": st.sampled_from(("", "noatime", "ro", "a=b,c", "$(reboot)")),
                 "links": st.lists(
                     st.tuples(
-                        st.sampled_from(("", "24", "255.255.0.0", "dhcp")), st.integers(68, 65535),
+                        st.sampled_from(("24", "24", "16", "255.255.0.0", "dhcp")), st.integers(68, 65535),
                         st.sampled_from(("yes", "NO", "")),
                     ),
                     min_size=1, max_size=3,
@@ -162,10 +175,11 @@ GOOD_CONFS = st.builds(
         min_size=1, max_size=4,
     ),
 )  # fmt: skip
-SAMPLES = [path.read_bytes() for path in sorted(FINDINGS.glob("*.conf"))]
+SAMPLES = {path.name: path.read_bytes() for path in sorted(FINDINGS.glob("*.conf"))}
+GOOD_SAMPLES = [data for name, data in SAMPLES.items() if name.startswith("good")]
 JUNK_BYTES = st.binary(max_size=20) | TEXT.map(lambda text: text.encode("utf-8", "surrogatepass"))
 ELEMENTS = elements(vocabulary.CLUSTER).map(lambda text: text.encode("utf-8", "surrogatepass"))
-CONFS = JUNK_BYTES | mutated(SAMPLES, JUNK_BYTES) | ELEMENTS
+CONFS = JUNK_BYTES | mutated([*SAMPLES.values()], JUNK_BYTES) | mutated(GOOD_SAMPLES, JUNK_BYTES) | ELEMENTS
 
 # --- values, few of each sort, so that they meet
 
