@@ -66,7 +66,7 @@ def select(
     normalised. Raises ConfigError.
     """
     begin = text.find("\n") + 1
-    if not text[:begin].endswith(f',"bytes":{len(text) - begin},"nodes":[\n'):
+    if not text.endswith("]}\n") or not text[:begin].endswith(f',"bytes":{len(text) - begin},"nodes":[\n'):
         return _chosen(load(text), frozenset(macs), nodeid, name, dmi or Dmi())
     header = _decode(f"{text[:begin]}]}}")
     # Bare addresses: a needle that begins with a rare letter is found in half the time.
@@ -74,17 +74,18 @@ def select(
     words += [f'"nodeid":{nodeid}{end}' for end in ",}"] if nodeid is not None else []
     words += [f'\n{{"name":{_text(name)}'] if name else []
     words += [f'"{key}":{_text(known)}' for key, known in vars(dmi or Dmi()).items() if known]
-    starts = {text.rfind("\n", 0, place + 1) + 1 for word in words for place in _places(text, word, begin - 1)}
+    starts = {start for word in words for start in _lines_with(text, word, begin - 1)}
     lines = [text[start : text.index("\n", start)].rstrip(",") for start in sorted(starts)]
     return _cluster(header, tuple(_value(Node, _decode(line)) for line in lines))
 
 
-def _places(text: str, word: str, begin: int) -> Iterator[int]:
-    """Yield where the word is in the text, the last place first."""
+def _lines_with(text: str, word: str, begin: int) -> Iterator[int]:
+    """Yield where each line begins that the word is in, the last first; a word may begin with the end of a line."""
     place = text.rfind(word, begin)
     while place >= 0:
-        yield place
-        place = text.rfind(word, begin, place)
+        start = text.rfind("\n", 0, place + 1) + 1
+        yield start
+        place = text.rfind(word, begin, min(place, start) + (word[0] == "\n"))
 
 
 def _chosen(cluster: Cluster, macs: frozenset[str], nodeid: int | None, name: str, dmi: Dmi) -> Cluster:
@@ -107,7 +108,7 @@ def _cluster(header: dict[str, Any], nodes: tuple[Node, ...]) -> Cluster:
         raise ConfigError("the compiled cluster has no format number", hint=_HINT)
     if version > FORMAT:
         raise ConfigError(
-            f"the compiled cluster has format {version}, and this version knows {FORMAT}",
+            f"the compiled cluster has format {str(version)[:60]}, and this version knows {FORMAT}",
             hint="make the image with the version of osr that compiled it",
         )
     known = {key: value for key, value in header.items() if key not in ("format", "bytes", "nodes")}

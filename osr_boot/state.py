@@ -42,7 +42,7 @@ class State:
         try:
             value = json.loads(self._system.read(self.report_file))
             return value if isinstance(value, dict) else {}
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {"format": FORMAT, "stages": {}}
 
     def write_report(self, report: dict[str, Any]) -> None:

@@ -89,7 +89,10 @@ def _facts(options: argparse.Namespace) -> Facts:
         with open(options.facts, encoding="utf-8") as file:
             value = json.load(file)
         nics = tuple(Link(str(nic["name"]), hardware.parse(nic["mac"])) for nic in value.get("nics", ()))
-        return Facts(nics, Dmi(**{key: str(text) for key, text in value.get("dmi", {}).items()}))
+        firmware = {key: str(text) for key, text in value.get("dmi", {}).items()}
+        if "product_uuid" in firmware:  # as facts.gather has it
+            firmware["product_uuid"] = firmware["product_uuid"].lower()
+        return Facts(nics, Dmi(**firmware))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{options.facts}: no facts: {error}", hint='{"nics": [{"name": ..., "mac": ...}]}') from None
 

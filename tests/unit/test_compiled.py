@@ -237,3 +237,18 @@ def test_one_of_10000_nodes_is_found_without_decoding_the_others(monkeypatch: py
     assert len(decoded) == 5 * 2  # the header and one line
     assert max(decoded) < 1000
     assert min(times) < 0.1  # 4 to 8 ms where this was written; decoding all takes 60, values of them 500
+
+
+def test_a_document_that_is_cut_off_is_an_error_of_ours() -> None:
+    body = '{"name":"52:54:00:00:00:01"'
+    with pytest.raises(ConfigError):
+        compiled.select(f'{{"format":1,"bytes":{len(body)},"nodes":[\n{body}', macs=["52:54:00:00:00:01"])
+
+
+def test_an_address_that_fills_a_line_is_found_once() -> None:
+    """Four megabytes of hits on one line took 6.5 s when each was looked at."""
+    body = f'{{"name":"{"52:54:00:00:00:01" * 240_000}","nodeid":1}}\n]}}\n'
+    begin = time.process_time()
+    part = compiled.select(f'{{"format":1,"bytes":{len(body)},"nodes":[\n{body}', macs=["52:54:00:00:00:01"])
+    assert len(part.nodes) == 1
+    assert time.process_time() - begin < 1

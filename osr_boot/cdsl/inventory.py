@@ -1,0 +1,190 @@
+"""What CDSLs a shared root has: one JSON document, outside of every CDSL. Pure, text from values and back.
+
+The two formats of the old tools, XML with config_version 1 and 2.0, are read and never written.
+"""
+
+from __future__ import annotations
+
+import json
+
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl, Layout
+from osr_boot.errors import ConfigError
+from osr_boot.value import Value, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FORMAT = 1
+PATH = "cluster/cdsl_inventory.json"
+OLD_PATHS = ("var/lib/cdsl/cdsl_inventory.xml", ".cdsl_inventory.xml")
+_HINT = "`osr cdsl check` compares it with what is on disk; a copy from a backup will do if it is older"
+
+
+class Inventory(Value):
+    """The nodes that have a tree, and every CDSL, sorted by path: the outer before the inner."""
+
+    layout: Layout = Layout()
+    nodes: tuple[str, ...] = ()
+    """names of their directories: ids, or names"""
+    cdsls: tuple[Cdsl, ...] = ()
+
+    @property
+    def trees(self) -> tuple[str, ...]:
+        """Every directory that has a copy of each host-dependent path: the nodes' and the template."""
+        return (*self.nodes, self.layout.default)
+
+    def find(self, path: str) -> Cdsl | None:
+        """Return the CDSL that a path is, None if it is none."""
+        return next((cdsl for cdsl in self.cdsls if cdsl.path == path), None)
+
+    def trees_of(self, cdsl: Cdsl) -> tuple[str, ...]:
+        """Return the trees that have a copy of a CDSL."""
+        return tuple(name for name in self.trees if not cdsl.nodes or name in (*cdsl.nodes, self.layout.default))
+
+    def having(self, cdsl: Cdsl) -> Inventory:
+        """Return the inventory with one more CDSL, or with this in place of the one of its path."""
+        others = (known for known in self.cdsls if known.path != cdsl.path)
+        return replace(self, cdsls=tuple(sorted((*others, cdsl), key=lambda known: known.path)))
+
+    def without(self, path: str) -> Inventory:
+        """Return the inventory without the CDSL of that path."""
+        return replace(self, cdsls=tuple(cdsl for cdsl in self.cdsls if cdsl.path != path))
+
+
+def dumps(inventory: Inventory) -> str:
+    """Return the document: one CDSL on each line, so that a person can read a difference."""
+    lines = ",\n".join("  " + _text(vars(cdsl)) for cdsl in inventory.cdsls)
+    head = f'{{\n "format": {FORMAT},\n "layout": {_text(vars(inventory.layout))},\n "nodes": {_text(inventory.nodes)},'
+    return f'{head}\n "cdsls": [\n{lines}\n ]\n}}\n'
+
+
+def loads(text: str, *, source: str = PATH) -> Inventory:
+    """Return the inventory of a document, of our own format or of an old one. Raises ConfigError."""
+    if not text.strip():
+        raise ConfigError(f"{source} is empty", hint=_HINT)
+    if text.lstrip().startswith("<"):
+        return _old(text, source)
+    try:
+        value = json.loads(text)
+        if value["format"] != FORMAT:
+            said = str(value["format"])[:60]
+            hint = "use the version of osr that wrote it"
+            raise ConfigError(f"{source} has format {said}, this version knows {FORMAT}", hint=hint)
+        made = Inventory(
+            Layout(**_texts(value["layout"])),
+            tuple(_name(node) for node in value["nodes"]),
+            tuple(_cdsl(one) for one in value["cdsls"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigError(f"{source} cannot be read: {str(error)[:200]}", hint=_HINT) from None
+    return _checked(made, source)
+
+
+def _checked(inventory: Inventory, source: str) -> Inventory:
+    """Return the inventory. Raises ConfigError if it says what no command of ours can have written."""
+    layout = inventory.layout
+    for path in (layout.tree, layout.shared, layout.link, *(cdsl.path for cdsl in inventory.cdsls)):
+        if not path or path != normal(path):
+            raise ConfigError(f'{source}: "{path[:200]}" is no path below the root', hint=_HINT)
+    for name in (*inventory.trees, layout.expand):
+        if not name or "/" in name or name in (".", ".."):
+            raise ConfigError(f'{source}: "{name[:200]}" is no name of a directory', hint=_HINT)
+    seen = set()
+    for cdsl in inventory.cdsls:
+        if cdsl.path in seen or cdsl.kind not in (HOSTDEPENDENT, SHARED) or cdsl.style not in (LINK, BIND):
+            raise ConfigError(f'{source}: "{cdsl.path[:200]}" stands twice, or is of no kind', hint=_HINT)
+        seen.add(cdsl.path)
+    return replace(inventory, cdsls=tuple(sorted(inventory.cdsls, key=lambda cdsl: cdsl.path)))
+
+
+def normal(path: str) -> str:
+    """Return a path relative to the root, without `.`, `..` and double slashes; `..` of the root is the root."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _cdsl(value: Any) -> Cdsl:
+    texts = _texts({key: item for key, item in value.items() if key not in ("nodes", "time")})
+    time = value.get("time", 0.0)
+    if type(time) not in (int, float):
+        raise TypeError("a time is no number")
+    return Cdsl(**texts, nodes=tuple(_name(node) for node in value.get("nodes", ())), time=float(time))
+
+
+def _texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or {type(item) for item in value.values()} - {str}:
+        raise TypeError("something else stands where texts belong")
+    return value
+
+
+def _name(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError("something else stands where a node's name belongs")
+    return value
+
+
+def _text(value: object) -> str:
+    return json.dumps(value)
+
+
+# --- the formats of the old tools
+
+
+def _old(text: str, source: str) -> Inventory:
+    """Return the inventory of an old document. Raises ConfigError."""
+    from xml.parsers import expat
+
+    elements: list[tuple[str, dict[str, str], list[str]]] = []
+    parser = expat.ParserCreate()
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if name == "noderef" and elements:
+            elements[-1][2].append(attributes.get("ref", ""))
+        else:
+            elements.append((name, attributes, []))
+
+    def refuse(*_: Any) -> None:
+        raise ConfigError(f"{source} declares entities", hint=_HINT)
+
+    parser.StartElementHandler = start
+    parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(text, True)
+    except expat.ExpatError as error:
+        raise ConfigError(f"{source}:{error.lineno}: {expat.ErrorString(error.code)}", hint=_HINT) from None
+    if elements[0][0] != "cdsls":
+        raise ConfigError(f"{source} is no inventory of CDSLs: its outermost element is {elements[0][0]}", hint=_HINT)
+    settings = {**elements[0][1], **next((attributes for name, attributes, _ in elements if name == "defaults"), {})}
+    nodes = [attributes.get("id", "") for name, attributes, _ in elements if name == "nodedefault"]
+    cdsls = []
+    for name, attributes, references in elements:
+        if name == "cdsl":
+            path, kind = normal(attributes.get("src", "")), attributes.get("type", "")
+            nodes += references
+            cdsls.append(Cdsl(path, kind, time=_seconds(attributes.get("timestamp", ""))))
+    layout = Layout(
+        tree=normal(settings.get("tree", settings.get("cdsltree", Layout.tree))),
+        shared=normal(settings.get("sharedtree", settings.get("cdsltree_shared", Layout.shared))),
+        link=normal(settings.get("link", settings.get("cdsl_link", Layout.link))),
+        default=settings.get("default_dir", Layout.default),
+        expand=settings.get("expandstring", Layout.expand),
+    )
+    # Format 1 put `id_` before every number, since an XML id cannot begin with a digit.
+    names = dict.fromkeys(node.removeprefix("id_") for node in nodes)
+    most = settings.get("maxnodeidnum", "")
+    if not names and most.isascii() and most.isdigit() and len(most) < 5:
+        names = dict.fromkeys(str(number) for number in range(1, int(most) + 1))
+    return _checked(Inventory(layout, tuple(names), tuple(cdsls)), source)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

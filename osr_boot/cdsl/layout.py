@@ -1,0 +1,103 @@
+"""Where a CDSL's data lies, where its links stand, and what they say: pure arithmetic of paths.
+
+Paths are relative to the shared root and have no leading slash: `var/lib`. The current node's own tree,
+`cluster/cdsl/<node>`, is seen by everyone as `cdsl.local`. See docs/cdsl.md for a picture.
+"""
+
+from __future__ import annotations
+
+from osr_boot.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+HOSTDEPENDENT, SHARED = "hostdependent", "shared"
+LINK, BIND = "link", "bind"
+
+
+class Layout(Value):
+    """The names of the directories in which CDSLs lie."""
+
+    tree: str = "cluster/cdsl"
+    """one directory per node, and one for the template"""
+    shared: str = "cluster/shared"
+    link: str = "cdsl.local"
+    """where each node sees its own tree"""
+    default: str = "default"
+    """name of the template beside the nodes"""
+    expand: str = ".cdsl"
+
+
+class Cdsl(Value):
+    """One path that is not the same for all nodes, or, inside such a one, is the same again."""
+
+    path: str
+    kind: str
+    """`hostdependent` or `shared`"""
+    style: str = LINK
+    nodes: tuple[str, ...] = ()
+    """for whom; empty: for all nodes that there are"""
+    time: float = 0.0
+    """of creation, seconds since 1970"""
+
+
+def parent(path: str, cdsls: Iterable[Cdsl]) -> Cdsl | None:
+    """Return the innermost CDSL that a path lies in; not the one that it is itself."""
+    found: Cdsl | None = None
+    for cdsl in cdsls:
+        if path.startswith(f"{cdsl.path}/") and (found is None or len(cdsl.path) > len(found.path)):
+            found = cdsl
+    return found
+
+
+def children(path: str, cdsls: Iterable[Cdsl]) -> tuple[Cdsl, ...]:
+    """Return the CDSLs that lie in a path, the outer before the inner."""
+    inside = (cdsl for cdsl in cdsls if cdsl.path.startswith(f"{path}/"))
+    return tuple(sorted(inside, key=lambda cdsl: cdsl.path))
+
+
+def expanded(path: str, kind: str, layout: Layout, cdsls: Iterable[Cdsl]) -> str:
+    """Return a path as it lies in the trees of its kind.
+
+    The name of an ancestor of the other kind that is inside another CDSL is taken there by its link: what lies below it
+    lies beside that link, in a directory with a name of its own: `var/lib/foo` becomes `var/.cdsl.lib/foo`.
+    """
+    known = tuple(cdsls)
+    parts = path.split("/")
+    for cdsl in known:
+        if cdsl.kind != kind and path.startswith(f"{cdsl.path}/") and parent(cdsl.path, known):
+            last = cdsl.path.count("/")
+            parts[last] = f"{layout.expand}.{parts[last]}"
+    return "/".join(parts)
+
+
+def data(path: str, kind: str, node: str, layout: Layout, cdsls: Iterable[Cdsl]) -> str:
+    """Return where the data of a CDSL lies, for a node (which a shared one does not ask about)."""
+    below = expanded(path, kind, layout, cdsls)
+    return f"{layout.shared}/{below}" if kind == SHARED else f"{layout.tree}/{node}/{below}"
+
+
+def places(path: str, nodes: Iterable[str], layout: Layout, cdsls: Iterable[Cdsl]) -> Iterator[tuple[str, str]]:
+    """Yield (node, where the path stands): in every node's tree if it lies in a host-dependent one, else once.
+
+    The node of a place that all of them share is empty.
+    """
+    known = tuple(cdsls)
+    around = parent(path, known)
+    if around is None:
+        yield "", path
+        return
+    inside = path[len(around.path) + 1 :]
+    if around.kind == SHARED:
+        yield "", f"{data(around.path, SHARED, '', layout, known)}/{inside}"
+        return
+    for node in nodes:
+        yield node, f"{data(around.path, HOSTDEPENDENT, node, layout, known)}/{inside}"
+
+
+def target(place: str, path: str, kind: str, layout: Layout, cdsls: Iterable[Cdsl]) -> str:
+    """Return what the link at a place says. Relative, so that it holds below any prefix."""
+    below = expanded(path, kind, layout, cdsls)
+    home = layout.shared if kind == SHARED else layout.link
+    return f"{'../' * place.count('/')}{home}/{below}"

@@ -1,0 +1,58 @@
+"""Where CDSLs lie, as the old tools and the documents have it."""
+
+from __future__ import annotations
+
+import pytest
+
+from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, Cdsl, Layout, children, data, expanded, parent, places, target
+
+H, S = HOSTDEPENDENT, SHARED
+LAYOUT = Layout()
+VAR, LIB = Cdsl("var", H), Cdsl("var/lib", S)
+FOO, BAR = Cdsl("var/lib/foo", H), Cdsl("var/lib/foo/bar", S)
+NETWORK = Cdsl("etc/sysconfig/network", H)
+ALL = (VAR, LIB, FOO, BAR, NETWORK)
+
+
+@pytest.mark.parametrize(
+    ("cdsl", "lies", "stands", "says"),
+    [
+        (VAR, "cluster/cdsl/1/var", ["var"], "cdsl.local/var"),
+        (NETWORK, "cluster/cdsl/1/etc/sysconfig/network", ["etc/sysconfig/network"],
+         "../../cdsl.local/etc/sysconfig/network"),
+        (LIB, "cluster/shared/var/lib", ["cluster/cdsl/1/var/lib", "cluster/cdsl/2/var/lib"],
+         "../../../../cluster/shared/var/lib"),
+        (FOO, "cluster/cdsl/1/var/.cdsl.lib/foo", ["cluster/shared/var/lib/foo"],
+         "../../../../cdsl.local/var/.cdsl.lib/foo"),
+        (BAR, "cluster/shared/var/lib/.cdsl.foo/bar",
+         ["cluster/cdsl/1/var/.cdsl.lib/foo/bar", "cluster/cdsl/2/var/.cdsl.lib/foo/bar"],
+         "../../../../../../cluster/shared/var/lib/.cdsl.foo/bar"),
+    ],
+    ids=lambda value: value.path if isinstance(value, Cdsl) else "",
+)  # fmt: skip
+def test_where_it_lies_stands_and_what_its_links_say(cdsl: Cdsl, lies: str, stands: list[str], says: str) -> None:
+    assert data(cdsl.path, cdsl.kind, "1", LAYOUT, ALL) == lies
+    found = [place for _, place in places(cdsl.path, ("1", "2"), LAYOUT, ALL)]
+    assert found == stands
+    assert {target(place, cdsl.path, cdsl.kind, LAYOUT, ALL) for place in found} == {says}
+
+
+def test_parents_and_children() -> None:
+    assert parent("var/lib/foo/bar", ALL) == FOO
+    assert parent("var/lib", ALL) == VAR
+    assert parent("variable/lib", ALL) is None
+    assert parent("var", ALL) is None
+    assert children("var", ALL) == (LIB, FOO, BAR)
+    assert children("var/lib", ALL) == (FOO, BAR)
+
+
+def test_the_name_is_expanded_only_where_a_link_takes_it() -> None:
+    assert expanded("var/lib/foo", H, LAYOUT, ALL) == "var/.cdsl.lib/foo"
+    assert expanded("var/lib/foo", H, LAYOUT, (VAR,)) == "var/lib/foo"
+    assert expanded("var/lib", S, LAYOUT, ALL) == "var/lib"
+
+
+def test_other_names() -> None:
+    layout = Layout(tree=".cluster/cdsl", shared=".cluster/shared", link=".cdsl.local", expand=".x")
+    assert data("var/lib/foo", H, "a", layout, ALL) == ".cluster/cdsl/a/var/.x.lib/foo"
+    assert target("var", "var", H, layout, ALL) == ".cdsl.local/var"
