@@ -18,6 +18,7 @@ IMPURE = {
     "__main__.py",
     "boot.py",
     "bundle.py",
+    "cdsl/disk.py",
     "cli.py",
     "clusterconf.py",
     "commands/compile.py",

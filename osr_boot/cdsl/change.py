@@ -1,0 +1,92 @@
+"""One change of a shared root, as a value: what is prepared beside the tree, and the renames that make it true.
+
+Preparing touches nothing that anybody sees. The commit record is written when all of it is on disk; from then on the
+change is finished, however often somebody has to begin again. A rename is done when its target is there: no target is
+there before its turn, which is why nothing is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+
+from osr_boot.errors import ConfigError
+from osr_boot.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FORMAT = 1
+JOURNAL = ".osr-cdsl-journal.json"
+"""at the top of the root: the one directory that is always there"""
+PREPARING, COMMITTED, CLEANING = "preparing", "committed", "cleaning"
+NEW, OLD = ".osr-new.", ".osr-old."
+
+
+class Change(Value):
+    """A change. All paths are relative to the root; pairs are (from, to)."""
+
+    what: str
+    """in words: `create host-dependent /var`"""
+    made: tuple[tuple[str, str], ...] = ()
+    """directories to make, the outer before the inner: (like which, path); like nothing: mode 0755"""
+    copies: tuple[tuple[str, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    """(what the link says, where)"""
+    moves: tuple[tuple[str, str], ...] = ()
+    """renames, in this order"""
+    trash: tuple[str, ...] = ()
+    """what is removed at the end, with all that is in it"""
+    emptied: tuple[str, ...] = ()
+    """directories that are removed at the end if nothing is in them, the inner before the outer"""
+    inventory: str = ""
+    """the new document"""
+
+    @property
+    def prepared(self) -> tuple[str, ...]:
+        """What has to go if the change is not to be."""
+        return tuple(path for _, path in (*self.copies, *self.links))
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the change as commands, for a person who wants to see them beforehand."""
+        return (
+            *(f"mkdir /{path}" for _, path in self.made),
+            *(f"cp -a /{source} /{path}" for source, path in self.copies),
+            *(f"ln -s {says} /{path}" for says, path in self.links),
+            *(f"mv -n /{source} /{path}" for source, path in self.moves),
+            *(f"rm -r /{path}" for path in self.trash),
+            *(f"rmdir /{path}" for path in self.emptied),
+        )
+
+
+def beside(path: str, mark: str) -> str:
+    """Return the name beside a path under which it is prepared (NEW), or put away (OLD)."""
+    directory, slash, name = path.rpartition("/")
+    return f"{directory}{slash}{mark}{name}"
+
+
+def dumps(change: Change, state: str) -> str:
+    """Return the journal's document."""
+    return json.dumps({"format": FORMAT, "state": state, **vars(change)}) + "\n"
+
+
+def loads(text: str) -> tuple[Change, str]:
+    """Return the change of a journal and how far it has come. Raises ConfigError."""
+    hint = f"/{JOURNAL} is written by osr alone: look into it, put the tree right by hand, and take it away"
+    try:
+        value = json.loads(text)
+        if value["format"] != FORMAT or value["state"] not in (PREPARING, COMMITTED, CLEANING):
+            raise ConfigError("the journal of CDSL changes is of another version", hint=hint)
+        change = Change(**{field: _frozen(value[field]) for field in Change.__fields__})
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigError(f"the journal of CDSL changes cannot be read: {str(error)[:200]}", hint=hint) from None
+    paths = [path for pair in (*change.copies, *change.moves) for path in pair]
+    paths += [path for _, path in (*change.made, *change.links)] + [*change.trash, *change.emptied]
+    for path in paths:
+        if type(path) is not str or not path or path.startswith("/") or ".." in path.split("/"):
+            raise ConfigError("the journal of CDSL changes names a path outside of the root", hint=hint)
+    return change, value["state"]
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,82 @@
+"""Carry out a change, or finish or undo one that was interrupted. Every step is the disk's."""
+
+from __future__ import annotations
+
+from osr_boot.cdsl import change as changes
+from osr_boot.cdsl import inventory
+from osr_boot.cdsl.change import CLEANING, COMMITTED, JOURNAL, PREPARING, Change
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from osr_boot.cdsl.disk import Disk
+
+
+def perform(change: Change, disk: Disk) -> None:
+    """Carry out a change. Raises OsrError or OSError; before the commit everything is put back first."""
+    disk.write(JOURNAL, changes.dumps(change, PREPARING))
+    try:
+        _prepare(change, disk)
+        disk.sync()
+    except Exception:
+        _undo(change, disk)
+        raise
+    disk.write(JOURNAL, changes.dumps(change, COMMITTED))
+    _finish(change, disk)
+
+
+def recover(disk: Disk) -> str:
+    """Finish or undo what was interrupted. Returns what was done in words; nothing if there was nothing."""
+    for path in (JOURNAL, inventory.PATH):
+        if disk.exists(f"{path}.new"):  # begun and never named
+            disk.remove(f"{path}.new")
+    text = disk.read(JOURNAL)
+    if not text:
+        return ""
+    change, state = changes.loads(text)
+    if state == PREPARING:
+        _undo(change, disk)
+        return f"undone: {change.what}"
+    if state == COMMITTED:
+        _finish(change, disk)
+    else:
+        _clean(change, disk)
+    return f"finished: {change.what}"
+
+
+def _prepare(change: Change, disk: Disk) -> None:
+    for like, path in change.made:
+        if not disk.exists(path):
+            disk.mkdir(path, like)
+    disk.copy(change.copies)
+    for says, path in change.links:
+        disk.symlink(says, path)
+
+
+def _undo(change: Change, disk: Disk) -> None:
+    for path in change.prepared:
+        if disk.exists(path):
+            disk.remove(path)
+    for _, path in reversed(change.made):
+        disk.rmdir(path)
+    disk.remove(JOURNAL)
+
+
+def _finish(change: Change, disk: Disk) -> None:
+    for source, path in change.moves:
+        if not disk.exists(path):
+            disk.rename(source, path)
+    if change.inventory:
+        disk.write(inventory.PATH, change.inventory)
+    # What is in the trash is named in the renames: they must not be looked at again once it is gone.
+    disk.sync()
+    disk.write(JOURNAL, changes.dumps(change, CLEANING))
+    _clean(change, disk)
+
+
+def _clean(change: Change, disk: Disk) -> None:
+    for path in change.trash:
+        if disk.exists(path):
+            disk.remove(path)
+    for path in change.emptied:
+        disk.rmdir(path)
+    disk.remove(JOURNAL)

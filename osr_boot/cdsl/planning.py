@@ -1,0 +1,266 @@
+"""Which change makes a path a CDSL, or plain again: looks at the tree, changes nothing.
+
+Every refusal comes from here, with its reason, before anything is touched.
+"""
+
+from __future__ import annotations
+
+from osr_boot.cdsl import inventory as inventories
+from osr_boot.cdsl.change import NEW, OLD, Change, beside
+from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, Cdsl, children, data, parent, places, target
+from osr_boot.errors import ConfigError, OsrError
+from osr_boot.value import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from osr_boot.cdsl.disk import Disk
+    from osr_boot.cdsl.inventory import Inventory
+
+# What is no file of the root's: made anew by every boot, or CDSLs' own.
+_NEVER = ("proc", "sys", "dev", "run", "tmp")
+
+
+class Already(OsrError):
+    """The path is that already: exit status 1, and nothing changed."""
+
+
+def init(inventory: Inventory, disk: Disk) -> Change:
+    """Return the change that makes the directories of the layout, and a tree for each node. Raises OsrError."""
+    layout = inventory.layout
+    wanted = [layout.tree, layout.shared, layout.link, *(f"{layout.tree}/{name}" for name in inventory.trees)]
+    missing = [path for path in _with_parents(wanted) if not disk.exists(path)]
+    for path in wanted:
+        if disk.exists(path) and disk.kind(path) != "directory":
+            raise OsrError(f"/{path} is a {disk.kind(path)}", hint="it must be a directory: move it away")
+    if not missing and disk.exists(inventories.PATH):
+        raise Already("the directories for CDSLs are there already", hint="`osr cdsl list` shows what is in them")
+    made = tuple(("", path) for path in missing)
+    return Change("make the directories for CDSLs", made=made, inventory=inventories.dumps(inventory))
+
+
+def create(
+    inventory: Inventory, disk: Disk, cdsl: Cdsl, *, current: str, backup: bool = False, force: bool = False
+) -> Change:
+    """Return the change that makes a path a CDSL; `current` is the node whose content it is. Raises OsrError."""
+    _refuse(inventory, disk, cdsl)
+    if current not in inventory.trees:
+        known = ", ".join(inventory.nodes)
+        raise ConfigError(f'no node "{current}" has a tree', hint=f"known are {known}; `osr cdsl node-add` adds one")
+    after = inventory.having(cdsl)
+    if cdsl.kind == HOSTDEPENDENT:
+        make = _hostdependent(after, disk, cdsl, current)
+    else:
+        make = _shared(after, disk, cdsl, current, backup=backup, force=force)
+    return replace(make, inventory=inventories.dumps(after))
+
+
+def remove(inventory: Inventory, disk: Disk, path: str, *, keep: str) -> Change:
+    """Return the change that makes a CDSL a plain path, with the content of the node `keep`. Raises OsrError."""
+    cdsl = inventory.find(path)
+    if cdsl is None:
+        raise OsrError(f"/{path} is no CDSL", hint="`osr cdsl list` shows which there are")
+    inner = children(path, inventory.cdsls)
+    if inner:
+        names = ", ".join(f"/{one.path}" for one in inner)
+        raise OsrError(f"/{path} has CDSLs in it: {names}", hint="remove them first, or all with -R")
+    make = _plain if cdsl.kind == HOSTDEPENDENT else _own_again
+    return replace(make(inventory, disk, cdsl, keep), inventory=inventories.dumps(inventory.without(path)))
+
+
+def add_node(inventory: Inventory, disk: Disk, name: str) -> Change:
+    """Return the change that gives a node a tree: a copy of the template. Raises OsrError."""
+    if name in inventory.trees:
+        raise Already(f'node "{name}" has a tree already')
+    path, template = (f"{inventory.layout.tree}/{one}" for one in (name, inventory.layout.default))
+    if disk.exists(path):
+        raise OsrError(f"/{path} is there, and not in the inventory", hint="move it away, or `osr cdsl check --repair`")
+    if disk.kind(template) != "directory":
+        raise OsrError(f"the template /{template} is missing", hint="`osr cdsl check` says what else is")
+    after = replace(inventory, nodes=(*inventory.nodes, name))
+    staged = beside(path, NEW)
+    return Change(
+        f"add node {name}", copies=((template, staged),), moves=((staged, path),), inventory=inventories.dumps(after)
+    )
+
+
+def _refuse(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> None:
+    """Raise the reason why a path cannot be a CDSL."""
+    path, layout = cdsl.path, inventory.layout
+    known = inventory.find(path)
+    if known and known.kind == cdsl.kind:
+        raise Already(f"/{path} is {_words(cdsl.kind)} already")
+    if known:
+        raise OsrError(f"/{path} is {_words(known.kind)}", hint=f"`osr cdsl remove /{path}` first")
+    if not path:
+        raise OsrError("the root itself cannot be a CDSL", hint="name something in it")
+    for own in (layout.tree, layout.shared, layout.link, inventories.PATH):
+        if path == own or path.startswith(f"{own}/") or own.startswith(f"{path}/"):
+            raise OsrError(f"/{path} belongs to the CDSLs themselves", hint="name what is to differ between nodes")
+    if path.split("/")[0] in _NEVER:
+        raise OsrError(f"/{path} is made anew by every boot, and each node's own already", hint="leave it as it is")
+    around = parent(path, inventory.cdsls)
+    if around and around.kind == cdsl.kind:
+        raise OsrError(f"/{path} is in /{around.path}, which is {_words(around.kind)} as a whole", hint="nothing to do")
+    if cdsl.kind == SHARED and not around:
+        raise OsrError(f"/{path} is shared by all nodes anyway: it is in no host-dependent path", hint="nothing to do")
+    inner = children(path, inventory.cdsls)
+    if inner:
+        raise OsrError(f"/{path} has a CDSL in it: /{inner[0].path}", hint=f"`osr cdsl remove /{inner[0].path}` first")
+    place = next(iter(places(path, inventory.trees, layout, inventory.cdsls)))[1]
+    parts = place.split("/")
+    for number in range(1, len(parts)):
+        above = "/".join(parts[:number])
+        if disk.kind(above) == "link":
+            says = disk.says(above)
+            raise OsrError(f"/{path} leads over the link /{above} -> {says}", hint="name the path that it leads to")
+        if disk.kind(above) != "directory":
+            raise OsrError(f"/{path}: there is no /{above}", hint="is it spelt right?")
+
+
+def _hostdependent(after: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Change:
+    path, layout = cdsl.path, after.layout
+    ((_, place),) = places(path, after.trees, layout, after.cdsls)
+    if not disk.exists(place):
+        raise OsrError(f"/{path} is not there", hint="is it spelt right?")
+    if disk.device(place) != disk.device(layout.tree):
+        raise OsrError(f"/{path} is on another filesystem", hint="give that one CDSLs of its own: --mountpoint")
+    lies = {name: data(path, HOSTDEPENDENT, name, layout, after.cdsls) for name in after.trees_of(cdsl)}
+    _free(disk, [*lies.values(), *(beside(one, NEW) for one in (*lies.values(), place))])
+    others = [one for name, one in lies.items() if name != current]
+    link = beside(place, NEW)
+    return Change(
+        f"make /{path} host-dependent",
+        made=tuple(_parents(disk, place, lies.values())),
+        copies=tuple((place, beside(one, NEW)) for one in others),
+        links=((target(place, path, HOSTDEPENDENT, layout, after.cdsls), link),),
+        # The path is away between the last two: a link cannot take the place of a directory in one step.
+        moves=(*((beside(one, NEW), one) for one in others), (place, lies[current]), (link, place)),
+    )
+
+
+def _shared(after: Inventory, disk: Disk, cdsl: Cdsl, current: str, *, backup: bool, force: bool) -> Change:
+    path, layout = cdsl.path, after.layout
+    stands = dict(places(path, after.trees_of(cdsl), layout, after.cdsls))
+    if current not in stands or not disk.exists(stands[current]):
+        raise OsrError(f"/{path} is not there in the tree of node {current}", hint="is it spelt right?")
+    lies = data(path, SHARED, "", layout, after.cdsls)
+    away, trash = [], []
+    for name, place in stands.items():
+        if name == current or not disk.exists(place):
+            continue
+        if backup:
+            away.append((place, f"{place}.orig"))
+            continue
+        if not force and (differs := disk.difference(stands[current], place)):
+            hint = "-b keeps what the others have as NAME.orig in their trees, --force throws it away"
+            raise OsrError(f"/{path} differs between the nodes {current} and {name}: {differs}", hint=hint)
+        away.append((place, beside(place, OLD)))
+        trash.append(beside(place, OLD))
+    staged = [beside(place, NEW) for place in stands.values()]
+    _free(disk, [lies, *staged, *(path for _, path in away)])
+    made = list(_parents(disk, stands[current], [lies]))
+    for place in stands.values():
+        made += _parents(disk, stands[current], [place])
+    return Change(
+        f"make /{path} shared",
+        made=tuple(dict.fromkeys(made)),
+        links=tuple(
+            (target(place, path, SHARED, layout, after.cdsls), beside(place, NEW)) for place in stands.values()
+        ),
+        moves=(*away, (stands[current], lies), *((beside(place, NEW), place) for place in stands.values())),
+        trash=tuple(trash),
+    )
+
+
+def _plain(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Change:
+    """Put one node's content back in place of the link, and keep the others' beside it."""
+    path, layout = cdsl.path, inventory.layout
+    ((_, place),) = places(path, inventory.trees, layout, inventory.cdsls)
+    lies = {name: data(path, HOSTDEPENDENT, name, layout, inventory.cdsls) for name in inventory.trees_of(cdsl)}
+    if keep not in lies or not disk.exists(lies[keep]):
+        raise OsrError(f"node {keep} has no copy of /{path}", hint="name another one with --from")
+    old = beside(place, OLD)
+    moves = [(place, old)] if disk.exists(place) else []
+    moves.append((lies[keep], place))
+    moves += [(one, f"{place}.{name}") for name, one in lies.items() if name != keep and disk.exists(one)]
+    _free(disk, [to for _, to in moves if to != place])
+    return Change(
+        f"make /{path} the same for all nodes",
+        moves=tuple(moves),
+        trash=(old,) if disk.exists(place) else (),
+        emptied=tuple(_emptied(lies.values(), [f"{layout.tree}/{name}" for name in inventory.trees])),
+    )
+
+
+def _own_again(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Change:
+    """Give every node its own copy of what was shared."""
+    path, layout = cdsl.path, inventory.layout
+    stands = dict(places(path, inventory.trees_of(cdsl), layout, inventory.cdsls))
+    lies = data(path, SHARED, "", layout, inventory.cdsls)
+    if not disk.exists(lies):
+        raise OsrError(f"/{lies} is missing", hint="`osr cdsl check` says what else is")
+    if keep not in stands:
+        raise OsrError(f"node {keep} has no /{path}", hint="name another one with --from")
+    others = [place for name, place in stands.items() if name != keep]
+    links = [(place, beside(place, OLD)) for place in stands.values() if disk.exists(place)]
+    _free(disk, [*(beside(place, NEW) for place in others), *(old for _, old in links)])
+    return Change(
+        f"give each node its own /{path}",
+        copies=tuple((lies, beside(place, NEW)) for place in others),
+        moves=(*links, (lies, stands[keep]), *((beside(place, NEW), place) for place in others)),
+        trash=tuple(old for _, old in links),
+        emptied=tuple(_emptied([lies], [layout.shared])),
+    )
+
+
+def _free(disk: Disk, paths: Iterable[str]) -> None:
+    """Raise if one of the paths is taken."""
+    for path in paths:
+        if disk.exists(path):
+            hint = "look what it is, and move it away; `osr cdsl check` lists what is unknown in the trees"
+            raise OsrError(f"/{path} is there already", hint=hint)
+
+
+def _parents(disk: Disk, like: str, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield (like which, directory) for each directory above the paths that is missing.
+
+    The directories above `like` are the models, by their distance from the end: names before it are the trees'.
+    """
+    models = like.split("/")
+    seen = set()
+    for path in paths:
+        parts = path.split("/")
+        for number in range(1, len(parts)):
+            directory = "/".join(parts[:number])
+            if directory in seen or disk.exists(directory):
+                continue
+            seen.add(directory)
+            distance = len(parts) - number
+            model = "/".join(models[: len(models) - distance]) if distance < len(models) else ""
+            yield (model if disk.kind(model) == "directory" else ""), directory
+
+
+def _emptied(paths: Iterable[str], ends: Iterable[str]) -> Iterator[str]:
+    """Yield the directories above the paths, the inner before the outer, as far as the trees themselves."""
+    last = set(ends)
+    found: dict[str, None] = {}
+    for path in paths:
+        above = path.rpartition("/")[0]
+        while above and above not in last:
+            found[above] = None
+            above = above.rpartition("/")[0]
+    yield from sorted(found, key=lambda path: -path.count("/"))
+
+
+def _with_parents(paths: Iterable[str]) -> Iterator[str]:
+    seen: dict[str, None] = {}
+    for path in paths:
+        parts = path.split("/")
+        seen.update(dict.fromkeys("/".join(parts[:number]) for number in range(1, len(parts) + 1)))
+    yield from seen
+
+
+def _words(kind: str) -> str:
+    return "host-dependent" if kind == HOSTDEPENDENT else "shared"
