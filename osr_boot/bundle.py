@@ -32,6 +32,7 @@ sys.exit(main())
 # Where a boot and the rescue shell's `osr explain` and `osr status` begin; what these import follows by itself.
 _ENTRIES = (
     "boot",
+    "cdsl.boot",
     "cli",
     "cmdline",
     "compiled",
@@ -44,7 +45,7 @@ _ENTRIES = (
     "plan",
 )
 # Every file of these directories may be named in a plan, or typed in the rescue shell.
-_PLUGINS = ("ops", "filesystems", "cluster", "cdsl", "commands")
+_PLUGINS = ("ops", "filesystems", "cluster", "commands")
 
 # What is loaded late: programs, messages of failures, and the rescue shell's `osr explain` and `osr status`.
 _LATE = ("subprocess", "argparse", "shutil", "shlex", "textwrap", "traceback", "encodings.ascii", "encodings.latin_1")
