@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from osr_boot.model import Cluster, Finding, Selection
 
 CLUSTER_CONF = "/etc/cluster/cluster.conf"
-NAMES = ("check", "compile", "explain", "query", "requires", "status")
+NAMES = ("check", "compile", "explain", "query", "requires", "status", "cdsl")
 """in the order in which `osr --help` has them"""
 OLD_NAMES = {"com-queryclusterconf": "query"}
 """programs of old, each now another name of a command"""

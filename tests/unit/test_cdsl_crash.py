@@ -159,7 +159,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(params=COMMANDS)
-def case(request: pytest.FixtureRequest, directory: Path) -> Iterator[tuple[Path, Callable[[Disk], Change]]]:
+def case(request: pytest.FixtureRequest, directory: Path) -> tuple[Path, Callable[[Disk], Change]]:
     """A root before the command, and the command."""
     before, command = COMMANDS[request.param]
     root = directory / "before"

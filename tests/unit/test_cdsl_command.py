@@ -1,0 +1,186 @@
+"""`osr cdsl` as an administrator types it, and the lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from osr_boot.cdsl import lock
+from osr_boot.cdsl.lock import Lock
+from osr_boot.commands import cdsl
+from osr_boot.errors import OsrError
+from tests.unit.command import Said, osr
+
+pytestmark = [
+    pytest.mark.programs,  # cp
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root changes a shared root"),
+]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "var/lib/dpkg").mkdir(parents=True)
+    (tmp_path / "var/lib/dpkg/status").write_text("installed\n")
+    (tmp_path / "etc/sysconfig").mkdir(parents=True)
+    (tmp_path / "etc/sysconfig/network").write_text("HOSTNAME=x\n")
+    return tmp_path
+
+
+def run(root: Path, *words: str) -> Said:
+    return osr("cdsl", words[0], "--root", str(root), *words[1:])
+
+
+def test_the_sequence_of_the_howto(root: Path) -> None:
+    assert run(root, "init", "--nodes", "2").out == "make the directories for CDSLs\n"
+    for words in (("-a", "/var"), ("-s", "/var/lib"), ("-a", "/etc/sysconfig/network")):
+        assert run(root, "create", *words).status == 0
+    assert run(root, "list").out.splitlines() == [
+        "hostdependent  link  /etc/sysconfig/network",
+        "hostdependent  link  /var",
+        "shared         link  /var/lib",
+    ]
+    assert os.readlink(root / "var") == "cdsl.local/var"
+    assert os.readlink(root / "etc/sysconfig/network") == "../../cdsl.local/etc/sysconfig/network"
+    for node in ("1", "2", "default"):
+        assert (root / f"cluster/cdsl/{node}/etc/sysconfig/network").read_text() == "HOSTNAME=x\n"
+        assert os.readlink(root / f"cluster/cdsl/{node}/var/lib") == "../../../../cluster/shared/var/lib"
+    assert (root / "cluster/shared/var/lib/dpkg/status").read_text() == "installed\n"
+
+
+def test_a_dry_run_changes_nothing(root: Path) -> None:
+    run(root, "init", "--nodes", "2")
+    before = sorted(root.rglob("*"))
+    said = run(root, "create", "-a", "/var", "--dry-run")
+    assert said.status == 0
+    assert "  cp -a /var /cluster/cdsl/2/.osr-new.var\n" in said.out
+    assert "  mv -n /var /cluster/cdsl/1/var\n" in said.out
+    assert [path for path in sorted(root.rglob("*")) if path.name != lock.NAME] == [
+        path for path in before if path.name != lock.NAME
+    ]
+
+
+def test_the_answers_of_programs(root: Path) -> None:
+    run(root, "init", "--nodes", "2")
+    made = json.loads(run(root, "create", "-a", "/var", "--json").out)
+    assert made["format"] == 1
+    assert [change["what"] for change in made["changes"]] == ["make /var host-dependent"]
+    assert json.loads(run(root, "list", "--json").out)["cdsls"][0]["path"] == "var"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "reason"),
+    [
+        (("create", "-a", "/var"), 1, "/var is host-dependent already"),
+        (("create", "-s", "/var"), 1, "/var is host-dependent"),
+        (("create", "-a", "/var/lib"), 1, "is in /var, which is host-dependent as a whole"),
+        (("create", "-s", "/etc"), 1, "is shared by all nodes anyway"),
+        (("create", "-a", "/"), 1, "the root itself"),
+        (("create", "-a", "/cluster"), 1, "belongs to the CDSLs themselves"),
+        (("create", "-a", "/cluster/cdsl/1/x"), 1, "belongs to the CDSLs themselves"),
+        (("create", "-a", "/proc/sys"), 1, "made anew by every boot"),
+        (("create", "-a", "/nothing"), 1, "/nothing is not there"),
+        (("create", "-a", "/etc/nothing/x"), 1, "there is no /etc/nothing"),
+        (("create", "-a", "/link/x"), 1, "leads over the link /link -> /etc"),
+        (("create", "-a", "/../../etc/link2/x"), 1, "leads over the link /etc/link2"),
+        (("create", "-a", "/etc", "--node", "9"), 2, 'no node "9" has a tree'),
+        (("remove", "/etc", "--from", "1"), 1, "/etc is no CDSL"),
+        (("remove", "/var"), 1, "whose content stays?"),
+        (("node-add", "2"), 1, 'node "2" has a tree already'),
+        (("init", "--nodes", "0"), 2, "is no number of nodes"),
+    ],
+)
+def test_refusals_change_nothing(root: Path, words: tuple[str, ...], status: int, reason: str) -> None:
+    run(root, "init", "--nodes", "2")
+    run(root, "create", "-a", "/var")
+    (root / "link").symlink_to("/etc")
+    (root / "etc/link2").symlink_to("../../../..")
+    before = sorted(root.rglob("*"))
+    said = run(root, *words)
+    assert (said.status, said.out) == (status, "")
+    assert reason in said.err
+    assert sorted(root.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "is empty"), ("{", "cannot be read"), ('{"format": 9}', "has format 9")],
+)
+def test_a_broken_inventory(root: Path, text: str, reason: str) -> None:
+    run(root, "init", "--nodes", "2")
+    (root / "cluster/cdsl_inventory.json").write_text(text)
+    said = run(root, "create", "-a", "/var")
+    assert said.status == 2
+    assert reason in said.err
+    assert (root / "var/lib").is_dir()
+
+
+def test_no_inventory(root: Path) -> None:
+    assert "`osr cdsl init` makes it" in run(root, "list").err
+    (root / ".cdsl_inventory.xml").write_text("<cdsls/>")
+    assert "`osr cdsl migrate`" in run(root, "list").err
+    assert run(root, "init").err.startswith(f"osr: {root}/etc/cluster/cluster.conf: there is no such file")
+
+
+def test_an_interrupted_change_is_finished_first(root: Path) -> None:
+    run(root, "init", "--nodes", "2")
+    (root / ".osr-cdsl-journal.json.new").write_text("{")
+    assert run(root, "recover").status == 0
+    assert not (root / ".osr-cdsl-journal.json.new").exists()
+
+
+def test_the_node_whose_tree_is_mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from osr_boot.cdsl.inventory import Inventory
+
+    lines = f"36 35 98:0 /srv/cluster/cdsl/2 {tmp_path}/cdsl.local rw,noatime - ext3 /dev/vda rw\n"
+    (tmp_path / "mountinfo").write_text(lines)
+    monkeypatch.setattr(cdsl, "MOUNTINFO", str(tmp_path / "mountinfo"))
+    assert cdsl._mounted_node(str(tmp_path), Inventory(nodes=("1", "2"))) == "2"
+    assert cdsl._mounted_node(str(tmp_path), Inventory(nodes=("1",))) == ""
+    assert cdsl._mounted_node("/", Inventory(nodes=("1", "2"))) == ""
+
+
+# --- the lock
+
+HOLD = """
+import sys
+sys.path.insert(0, {top!r})
+from osr_boot.cdsl.lock import Lock
+with Lock({root!r}, "create /var"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_who_has_the_lock_is_said(root: Path) -> None:
+    script = HOLD.format(top=str(Path(__file__).parents[2]), root=str(root))
+    other = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(OsrError, match=rf"are being changed by process {other.pid} on .* \(create /var, since 20"):
+        Lock(str(root), "x").__enter__()
+    other.communicate("")
+    with Lock(str(root), "x") as taken:
+        assert taken.stale == ""
+
+
+def test_the_words_of_a_dead_process_are_a_stale_lock(root: Path) -> None:
+    (root / lock.NAME).write_text('{"host": "node2", "pid": 77, "since": 1700000000, "what": "create /var"}')
+    with Lock(str(root), "x") as taken:
+        assert taken.stale.startswith("process 77 on node2 (create /var, since 2023-")
+    said = run(root, "init", "--nodes", "1")
+    assert said.err == ""
+
+
+def test_a_lock_file_of_anything(root: Path) -> None:
+    (root / lock.NAME).write_bytes(b"\xff" * 5000)
+    with Lock(str(root), "x") as taken:
+        assert taken.stale == ""
+    os.unlink(root / lock.NAME)
+    (root / lock.NAME).symlink_to("/etc/passwd")
+    with pytest.raises(OSError, match="loop|symbolic"):
+        Lock(str(root), "x").__enter__()
