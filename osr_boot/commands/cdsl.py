@@ -55,6 +55,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     change("node-add", _node_add, "give a node a tree, a copy of the template").add_argument("node", metavar="ID")
     change("recover", _recover, "finish or undo a change that was interrupted")
     word("list", _list, "list all CDSLs")
+    check = change("check", _check, "compare the inventory with what is on disk")
+    check.add_argument("--repair", action="store_true", help="mend what can be mended")
+    check.add_argument("--node", metavar="ID", help="whose content a plain file in place of a link is")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -213,6 +216,39 @@ def _list(options: argparse.Namespace) -> int:
         nodes = f" for {', '.join(cdsl.nodes)}" if cdsl.nodes else ""
         _say(f"{cdsl.kind:13}  {cdsl.style:4}  /{cdsl.path}{nodes}")
     return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Print every fault. Returns 1 if one is left."""
+    import json
+
+    from osr_boot.cdsl import check
+    from osr_boot.cdsl.disk import Disk
+
+    root = options.root or "/"
+    disk = Disk(root)
+    inventory = read(disk)
+    current = options.node or _mounted_node(root, inventory)
+    found = list(check.faults(inventory, disk, current=current))
+    left = len(found)
+    if options.repair:
+        # One after the other, each looked for again: mending the outer one may mend what lies in it.
+        done = {fault.place for fault in found if fault.change is None}
+        while fault := next(
+            (one for one in check.faults(inventory, disk, current=current) if one.place not in done), None
+        ):
+            done.add(fault.place)
+            if fault.change:
+                change = fault.change
+                _changed(options, f"repair /{fault.place}", lambda disk, there, change=change: [lambda _: change])  # type: ignore[misc]
+        left = len(list(check.faults(inventory, disk, current=current)))
+    if options.json and not options.repair:
+        faults = [{key: vars(fault)[key] for key in ("path", "place", "message", "remedy")} for fault in found]
+        sys.stdout.write(json.dumps({"format": 1, "faults": faults}, indent=1) + "\n")
+    elif not options.repair:
+        for fault in found:
+            _say(f"/{fault.place}: {fault.message}\n  {fault.remedy}")
+    return 1 if left else 0
 
 
 def _mounted_node(root: str, inventory: Inventory) -> str:

@@ -1,0 +1,108 @@
+"""`osr cdsl check`: every fault is found in every tree, and mended without losing anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.command import osr
+
+pytestmark = [
+    pytest.mark.programs,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root changes a shared root"),
+]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "var/lib/dpkg").mkdir(parents=True)
+    (tmp_path / "var/lib/dpkg/status").write_text("installed\n")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/hosts").write_text("old\n")
+    for words in (
+        ("init", "--nodes", "2"),
+        ("create", "-a", "/var"),
+        ("create", "-s", "/var/lib"),
+        ("create", "-a", "/etc/hosts"),
+    ):
+        assert osr("cdsl", words[0], "--root", str(tmp_path), *words[1:]).status == 0
+    return tmp_path
+
+
+def replaced(root: Path) -> None:
+    (root / "etc/hosts").unlink()
+    (root / "etc/hosts").write_text("new\n")
+
+
+def misled(root: Path) -> None:
+    (root / "var").unlink()
+    (root / "var").symlink_to("/elsewhere")
+
+
+FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "link missing": (lambda root: (root / "etc/hosts").unlink(), "/etc/hosts: the link is missing"),
+    "link of another node missing": (
+        lambda root: (root / "cluster/cdsl/2/var/lib").unlink(), "/cluster/cdsl/2/var/lib: the link is missing"),
+    "wrong target": (
+        misled,
+        "/var: leads to /elsewhere, not to cdsl.local/var"),
+    "replaced by a file": (replaced, "/etc/hosts: the link has been replaced by a file"),
+    "copy missing": (
+        lambda root: (root / "cluster/cdsl/2/etc/hosts").unlink(), "/cluster/cdsl/2/etc/hosts: node 2 has no copy"),
+    "template missing": (
+        lambda root: (root / "cluster/cdsl/default/etc/hosts").unlink(),
+        "/cluster/cdsl/default/etc/hosts: node default has no copy"),
+    "layout": (lambda root: (root / "cdsl.local").rmdir(), "/cdsl.local: is missing"),
+}  # fmt: skip
+
+
+def test_nothing_to_say(root: Path) -> None:
+    said = osr("cdsl", "check", "--root", str(root))
+    assert (said.status, said.out, said.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found_and_mended(root: Path, name: str) -> None:
+    spoil, words = FAULTS[name]
+    spoil(root)
+    said = osr("cdsl", "check", "--root", str(root))
+    assert said.status == 1
+    assert said.out.startswith(f"{words}\n  ")
+    assert len(said.out.splitlines()) == 2
+    repaired = osr("cdsl", "check", "--root", str(root), "--repair", "--node", "1")
+    assert (repaired.status, repaired.err) == (0, "")
+    assert osr("cdsl", "check", "--root", str(root)).out == ""
+
+
+def test_what_replaced_a_link_becomes_the_nodes_own(root: Path) -> None:
+    replaced(root)
+    osr("cdsl", "check", "--root", str(root), "--repair", "--node", "2")
+    assert (root / "cluster/cdsl/2/etc/hosts").read_text() == "new\n"
+    assert (root / "cluster/cdsl/2/etc/hosts.orig").read_text() == "old\n"
+    assert (root / "cluster/cdsl/1/etc/hosts").read_text() == "old\n"
+    assert os.readlink(root / "etc/hosts") == "../cdsl.local/etc/hosts"
+
+
+def test_whose_it_is_is_not_guessed(root: Path) -> None:
+    replaced(root)
+    said = osr("cdsl", "check", "--root", str(root), "--repair")
+    assert said.status == 1
+    assert (root / "etc/hosts").read_text() == "new\n"
+
+
+def test_what_is_lost_is_said(root: Path) -> None:
+    shutil.rmtree(root / "cluster/shared/var/lib")
+    said = osr("cdsl", "check", "--root", str(root), "--repair")
+    assert said.status == 1
+    assert "/cluster/shared/var/lib: what is shared is missing" in osr("cdsl", "check", "--root", str(root)).out
+
+
+def test_many_faults_at_once(root: Path) -> None:
+    for spoil in (FAULTS["link missing"][0], FAULTS["copy missing"][0], FAULTS["layout"][0]):
+        spoil(root)
+    assert len(osr("cdsl", "check", "--root", str(root)).out.splitlines()) == 6
+    assert osr("cdsl", "check", "--root", str(root), "--repair").status == 0
