@@ -41,6 +41,8 @@ class Change(Value):
     """directories that are removed at the end if nothing is in them, the inner before the outer"""
     inventory: str = ""
     """the new document"""
+    notes: tuple[str, ...] = ()
+    """what a person should know"""
 
     @property
     def prepared(self) -> tuple[str, ...]:

@@ -80,6 +80,22 @@ class Disk:
                 return f"{shown} is only in one" if name not in first or name not in second else shown
         return ""
 
+    def leaving_links(self, path: str) -> tuple[tuple[str, str], ...]:
+        """Return (path below, what it says) of every relative link in a tree that leads out of it, sorted."""
+        found = []
+        todo = [""]
+        while todo:
+            below = todo.pop()
+            for entry in os.scandir(self.full(f"{path}/{below}" if below else path)):
+                here = f"{below}/{entry.name}" if below else entry.name
+                if entry.is_symlink():
+                    says = os.readlink(entry.path)
+                    if not says.startswith("/") and _climbs(here, says):
+                        found.append((here, says))
+                elif entry.is_dir(follow_symlinks=False):
+                    todo.append(here)
+        return tuple(sorted(found))
+
     # --- changing
 
     def mkdir(self, path: str, like: str = "") -> None:
@@ -159,6 +175,16 @@ class Disk:
                 raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), self._root)
         finally:
             os.close(descriptor)
+
+
+def _climbs(here: str, says: str) -> bool:
+    """Say whether a link with this path below a tree's top leads above that top."""
+    depth = here.count("/")
+    for part in says.split("/"):
+        depth += -1 if part == ".." else 0 if part in ("", ".") else 1
+        if depth < 0:
+            return True
+    return False
 
 
 def _remove(full: str) -> None:

@@ -130,7 +130,8 @@ def _hostdependent(after: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Ch
     _free(disk, [*lies.values(), *(beside(one, NEW) for one in (*lies.values(), place))])
     others = [one for name, one in lies.items() if name != current]
     link = beside(place, NEW)
-    return Change(
+    homes = [(place, lies[current]), *((beside(one, NEW), one) for one in others)]
+    made = Change(
         f"make /{path} host-dependent",
         made=tuple(_parents(disk, place, lies.values())),
         copies=tuple((place, beside(one, NEW)) for one in others),
@@ -138,6 +139,7 @@ def _hostdependent(after: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Ch
         # The path is away between the last two: a link cannot take the place of a directory in one step.
         moves=(*((beside(one, NEW), one) for one in others), (place, lies[current]), (link, place)),
     )
+    return _with_absolute_links(made, disk, path, place, homes)
 
 
 def _shared(after: Inventory, disk: Disk, cdsl: Cdsl, current: str, *, backup: bool, force: bool) -> Change:
@@ -160,18 +162,39 @@ def _shared(after: Inventory, disk: Disk, cdsl: Cdsl, current: str, *, backup: b
         trash.append(beside(place, OLD))
     staged = [beside(place, NEW) for place in stands.values()]
     _free(disk, [lies, *staged, *(path for _, path in away)])
-    made = list(_parents(disk, stands[current], [lies]))
+    directories = list(_parents(disk, stands[current], [lies]))
     for place in stands.values():
-        made += _parents(disk, stands[current], [place])
-    return Change(
+        directories += _parents(disk, stands[current], [place])
+    made = Change(
         f"make /{path} shared",
-        made=tuple(dict.fromkeys(made)),
+        made=tuple(dict.fromkeys(directories)),
         links=tuple(
             (target(place, path, SHARED, layout, after.cdsls), beside(place, NEW)) for place in stands.values()
         ),
         moves=(*away, (stands[current], lies), *((beside(place, NEW), place) for place in stands.values())),
         trash=tuple(trash),
     )
+    return _with_absolute_links(made, disk, path, stands[current], [(stands[current], lies)])
+
+
+def _with_absolute_links(change: Change, disk: Disk, path: str, place: str, homes: Iterable[tuple[str, str]]) -> Change:
+    """Return the change with every relative link that leads out of the path written as an absolute one.
+
+    `homes` are pairs of what a tree of the path is called while it is prepared, and in the end. Where it then lies,
+    `../run` of `/var/run` would be another directory.
+    """
+    if disk.kind(place) != "directory":
+        return change
+    links, moves, trash, notes = list(change.links), list(change.moves), list(change.trash), list(change.notes)
+    for below, says in disk.leaving_links(place):
+        absolute = f"/{inventories.normal(f'{path}/{below}/../{says}')}"
+        notes.append(f"/{path}/{below} led to {says}, and leads to {absolute} now")
+        for staged, final in homes:
+            links.append((absolute, beside(f"{staged}/{below}", NEW)))
+            old = beside(f"{final}/{below}", OLD)
+            moves += [(f"{final}/{below}", old), (beside(f"{final}/{below}", NEW), f"{final}/{below}")]
+            trash.append(old)
+    return replace(change, links=tuple(links), moves=tuple(moves), trash=tuple(trash), notes=tuple(notes))
 
 
 def _plain(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Change:

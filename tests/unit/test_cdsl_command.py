@@ -184,3 +184,28 @@ def test_a_lock_file_of_anything(root: Path) -> None:
     (root / lock.NAME).symlink_to("/etc/passwd")
     with pytest.raises(OSError, match="loop|symbolic"):
         Lock(str(root), "x").__enter__()
+
+
+def test_relative_links_that_lead_out_are_made_absolute(root: Path) -> None:
+    (root / "run/lock").mkdir(parents=True)
+    (root / "var/run").symlink_to("../run")
+    (root / "var/lib/lock").symlink_to("../../run/lock")
+    (root / "var/lib/status").symlink_to("dpkg/status")
+    (root / "var/lib/up").symlink_to("../lib/dpkg")
+    (root / "var/lib/absolute").symlink_to("/run")
+    run(root, "init", "--nodes", "2")
+    assert (
+        "  mv -n /cluster/cdsl/2/var/.osr-new.run /cluster/cdsl/2/var/run\n"
+        in run(root, "create", "-a", "/var", "--dry-run").out
+    )
+    assert run(root, "create", "-a", "/var").status == 0
+    for node in ("1", "2", "default"):
+        tree = root / "cluster/cdsl" / node / "var"
+        said = {name: os.readlink(tree / name) for name in ("run", "lib/lock", "lib/status", "lib/up", "lib/absolute")}
+        assert said == {
+            "run": "/run", "lib/lock": "/run/lock", "lib/status": "dpkg/status", "lib/up": "../lib/dpkg",
+            "lib/absolute": "/run",
+        }  # fmt: skip
+        assert not [path for path in tree.rglob("*") if path.name.startswith(".osr-")]
+    run(root, "create", "-s", "/var/lib")
+    assert os.readlink(root / "cluster/shared/var/lib/up") == "/var/lib/dpkg"
