@@ -33,6 +33,8 @@ class Change(Value):
     copies: tuple[tuple[str, str], ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     """(what the link says, where)"""
+    points: tuple[tuple[str, str], ...] = ()
+    """(like which, where): an empty directory or file that something will be bound over"""
     moves: tuple[tuple[str, str], ...] = ()
     """renames, in this order"""
     trash: tuple[str, ...] = ()
@@ -47,7 +49,7 @@ class Change(Value):
     @property
     def prepared(self) -> tuple[str, ...]:
         """What has to go if the change is not to be."""
-        return tuple(path for _, path in (*self.copies, *self.links))
+        return tuple(path for _, path in (*self.copies, *self.links, *self.points))
 
     def lines(self) -> tuple[str, ...]:
         """Return the change as commands, for a person who wants to see them beforehand."""
@@ -55,6 +57,7 @@ class Change(Value):
             *(f"mkdir /{path}" for _, path in self.made),
             *(f"cp -a /{source} /{path}" for source, path in self.copies),
             *(f"ln -s {says} /{path}" for says, path in self.links),
+            *(f"mkdir /{path}  # or an empty file, like /{like}" for like, path in self.points),
             *(f"mv -n /{source} /{path}" for source, path in self.moves),
             *(f"rm -r /{path}" for path in self.trash),
             *(f"rmdir /{path}" for path in self.emptied),
@@ -83,7 +86,7 @@ def loads(text: str) -> tuple[Change, str]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"the journal of CDSL changes cannot be read: {str(error)[:200]}", hint=hint) from None
     paths = [path for pair in (*change.copies, *change.moves) for path in pair]
-    paths += [path for _, path in (*change.made, *change.links)] + [*change.trash, *change.emptied]
+    paths += [path for _, path in (*change.made, *change.links, *change.points)] + [*change.trash, *change.emptied]
     for path in paths:
         if type(path) is not str or not path or path.startswith("/") or ".." in path.split("/"):
             raise ConfigError("the journal of CDSL changes names a path outside of the root", hint=hint)

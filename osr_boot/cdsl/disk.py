@@ -107,6 +107,16 @@ class Disk:
             os.chown(full, status.st_uid, status.st_gid)
             shutil.copystat(self.full(like), full)
 
+    def point(self, path: str, like: str) -> None:
+        """Make an empty directory, or an empty file, with owner, mode and attributes of what it is like."""
+        if self.kind(like) == "directory":
+            self.mkdir(path, like)
+            return
+        full, status = self.full(path), os.lstat(self.full(like))
+        os.close(os.open(full, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.chown(full, status.st_uid, status.st_gid)
+        shutil.copystat(self.full(like), full)
+
     def copy(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Copy what is at each first path to its second, where nothing is. Raises OsrError."""
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:

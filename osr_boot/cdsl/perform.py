@@ -50,6 +50,8 @@ def _prepare(change: Change, disk: Disk) -> None:
     disk.copy(change.copies)
     for says, path in change.links:
         disk.symlink(says, path)
+    for like, path in change.points:
+        disk.point(path, like)
 
 
 def _undo(change: Change, disk: Disk) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl.change import NEW, OLD, Change, beside
-from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, Cdsl, children, data, parent, places, target
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, SHARED, Cdsl, children, data, parent, places, target
 from osr_boot.errors import ConfigError, OsrError
 from osr_boot.value import replace
 
@@ -135,7 +135,8 @@ def _hostdependent(after: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Ch
         f"make /{path} host-dependent",
         made=tuple(_parents(disk, place, lies.values())),
         copies=tuple((place, beside(one, NEW)) for one in others),
-        links=((target(place, path, HOSTDEPENDENT, layout, after.cdsls), link),),
+        links=_links(after, cdsl, [place]),
+        points=_points(cdsl, place, [place]),
         # The path is away between the last two: a link cannot take the place of a directory in one step.
         moves=(*((beside(one, NEW), one) for one in others), (place, lies[current]), (link, place)),
     )
@@ -168,9 +169,8 @@ def _shared(after: Inventory, disk: Disk, cdsl: Cdsl, current: str, *, backup: b
     made = Change(
         f"make /{path} shared",
         made=tuple(dict.fromkeys(directories)),
-        links=tuple(
-            (target(place, path, SHARED, layout, after.cdsls), beside(place, NEW)) for place in stands.values()
-        ),
+        links=_links(after, cdsl, stands.values()),
+        points=_points(cdsl, stands[current], stands.values()),
         moves=(*away, (stands[current], lies), *((beside(place, NEW), place) for place in stands.values())),
         trash=tuple(trash),
     )
@@ -236,6 +236,18 @@ def _own_again(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Chang
         trash=tuple(old for _, old in links),
         emptied=tuple(_emptied([lies], [layout.shared])),
     )
+
+
+def _links(after: Inventory, cdsl: Cdsl, stands: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return the links that stand for a CDSL in link style, as they are prepared."""
+    if cdsl.style == BIND:
+        return ()
+    return tuple((target(one, cdsl.path, cdsl.kind, after.layout, after.cdsls), beside(one, NEW)) for one in stands)
+
+
+def _points(cdsl: Cdsl, like: str, stands: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return what is empty in the place of a CDSL in bind style, for the copy to be bound over."""
+    return tuple((like, beside(one, NEW)) for one in stands) if cdsl.style == BIND else ()
 
 
 def _free(disk: Disk, paths: Iterable[str]) -> None:

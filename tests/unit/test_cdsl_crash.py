@@ -20,13 +20,13 @@ from osr_boot.cdsl import planning
 from osr_boot.cdsl.change import JOURNAL, Change
 from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.inventory import Inventory
-from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, Cdsl
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl
 from osr_boot.cdsl.perform import perform, recover
 from osr_boot.errors import OsrError
 
 pytestmark = pytest.mark.programs  # cp
 
-STEPS = ("mkdir", "symlink", "rename", "remove", "rmdir", "write", "sync", "copy")
+STEPS = ("mkdir", "point", "symlink", "rename", "remove", "rmdir", "write", "sync", "copy")
 
 
 class Killed(BaseException):
@@ -116,8 +116,8 @@ def read(disk: Disk) -> Inventory:
     return inventories.loads(disk.read(inventories.PATH))
 
 
-def create(path: str, kind: str = HOSTDEPENDENT, **options: Any) -> Callable[[Disk], Change]:
-    return lambda disk: planning.create(read(disk), disk, Cdsl(path, kind), current="1", **options)
+def create(path: str, kind: str = HOSTDEPENDENT, *, style: str = LINK, **options: Any) -> Callable[[Disk], Change]:
+    return lambda disk: planning.create(read(disk), disk, Cdsl(path, kind, style), current="1", **options)
 
 
 def remove(path: str, keep: str = "1") -> Callable[[Disk], Change]:
@@ -144,6 +144,10 @@ COMMANDS: dict[str, tuple[list[Callable[[Disk], Any]], Callable[[Disk], Change]]
     "remove host-dependent file": ([create("etc/sysconfig/network")], remove("etc/sysconfig/network")),
     "remove shared": ([VAR, LIB], remove("var/lib")),
     "remove host-dependent in shared": ([VAR, LIB, DPKG], remove("var/lib/dpkg")),
+    "create in bind style": ([], create("var", style=BIND)),
+    "create a file in bind style": ([], create("etc/fstab", style=BIND)),
+    "create shared in bind style": ([create("var", style=BIND)], create("var/lib", SHARED, style=BIND)),
+    "remove in bind style": ([create("var", style=BIND)], remove("var")),
     "add node": ([VAR], lambda disk: planning.add_node(read(disk), disk, "3")),
 }
 
