@@ -32,6 +32,7 @@ sys.exit(main())
 # Where a boot and the rescue shell's `osr explain` and `osr status` begin; what these import follows by itself.
 _ENTRIES = (
     "boot",
+    "cdsl.binds",
     "cdsl.boot",
     "cli",
     "cmdline",

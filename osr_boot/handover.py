@@ -23,7 +23,7 @@ SHUTDOWN_ROOT = "/run/initramfs"
 def plan(hostname: str, nics: tuple[Nic, ...], cdsllink: str, root: str) -> Iterator[Operation]:
     """Yield the operations of the hand-over, for a node that configured `nics` itself."""
     kept = (cdsllink, "/etc/hostname")
-    yield WriteFiles(f"keep {cdsllink} mounted until the root goes", tuple(_mount_unit(path) for path in kept))
+    yield WriteFiles(f"keep {cdsllink} mounted until the root goes", tuple(mount_unit(path) for path in kept))
     mine = tuple(nic for nic in nics if nic.onboot)
     if mine:
         names = ", ".join(nic.name for nic in mine)
@@ -44,7 +44,7 @@ def hostname_of(node: Node) -> str:
     return node.hostname or node.name
 
 
-def _mount_unit(path: str) -> tuple[str, str]:
+def mount_unit(path: str) -> tuple[str, str]:
     """Return a drop-in that keeps systemd from unmounting a path at shutdown; the shutdown initramfs does it.
 
     The journal and others hold the node's /var to the end: systemd's own attempt could only fail, loudly.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl.layout import BIND, data
 from osr_boot.errors import OsrError
+from osr_boot.handover import mount_unit
 from osr_boot.ops import Operation
 from osr_boot.ops.mounts import resolve
 
@@ -40,5 +41,6 @@ class BindPaths(Operation):
                     hint = "on a machine that has the root mounted: `osr cdsl check --repair`"
                     raise OsrError(f"/{what} is missing on the shared root, for /{cdsl.path}", hint=hint)
             system.run(("mount", "--bind", source, target))
+            system.write(*mount_unit(f"/{cdsl.path}"))
             bound += 1
         return f"{bound} paths" if bound else "none"

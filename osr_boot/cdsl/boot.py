@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from osr_boot.cdsl.binds import BindPaths
 from osr_boot.ops.mounts import Bind
 
 TYPE_CHECKING = False
@@ -22,3 +23,4 @@ def plan(nodeid: int, cmdline: Cmdline, root: str) -> Iterator[Operation]:
         f"this node has no CDSL tree yet: on a machine that has the root mounted, `osr cdsl node-add {nodeid}` "
         f"makes it (by hand: `cp -a {cmdline.cdsltree}/default {tree}`)",
     )
+    yield BindPaths(root, str(nodeid))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl.change import NEW, OLD, Change, beside
-from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, SHARED, Cdsl, children, data, parent, places, target
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, SHARED, Cdsl, children, data, places, target
+from osr_boot.cdsl.rules import Already, free, refuse
 from osr_boot.errors import ConfigError, OsrError
 from osr_boot.value import replace
 
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
 
     from osr_boot.cdsl.disk import Disk
     from osr_boot.cdsl.inventory import Inventory
-
-# What is no file of the root's: made anew by every boot, or CDSLs' own.
-_NEVER = ("proc", "sys", "dev", "run", "tmp")
-
-
-class Already(OsrError):
-    """The path is that already: exit status 1, and nothing changed."""
 
 
 def init(inventory: Inventory, disk: Disk) -> Change:
@@ -44,7 +38,7 @@ def create(
     inventory: Inventory, disk: Disk, cdsl: Cdsl, *, current: str, backup: bool = False, force: bool = False
 ) -> Change:
     """Return the change that makes a path a CDSL; `current` is the node whose content it is. Raises OsrError."""
-    _refuse(inventory, disk, cdsl)
+    refuse(inventory, disk, cdsl)
     if current not in inventory.trees:
         known = ", ".join(inventory.nodes)
         raise ConfigError(f'no node "{current}" has a tree', hint=f"known are {known}; `osr cdsl node-add` adds one")
@@ -85,40 +79,6 @@ def add_node(inventory: Inventory, disk: Disk, name: str) -> Change:
     )
 
 
-def _refuse(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> None:
-    """Raise the reason why a path cannot be a CDSL."""
-    path, layout = cdsl.path, inventory.layout
-    known = inventory.find(path)
-    if known and known.kind == cdsl.kind:
-        raise Already(f"/{path} is {_words(cdsl.kind)} already")
-    if known:
-        raise OsrError(f"/{path} is {_words(known.kind)}", hint=f"`osr cdsl remove /{path}` first")
-    if not path:
-        raise OsrError("the root itself cannot be a CDSL", hint="name something in it")
-    for own in (layout.tree, layout.shared, layout.link, inventories.PATH):
-        if path == own or path.startswith(f"{own}/") or own.startswith(f"{path}/"):
-            raise OsrError(f"/{path} belongs to the CDSLs themselves", hint="name what is to differ between nodes")
-    if path.split("/")[0] in _NEVER:
-        raise OsrError(f"/{path} is made anew by every boot, and each node's own already", hint="leave it as it is")
-    around = parent(path, inventory.cdsls)
-    if around and around.kind == cdsl.kind:
-        raise OsrError(f"/{path} is in /{around.path}, which is {_words(around.kind)} as a whole", hint="nothing to do")
-    if cdsl.kind == SHARED and not around:
-        raise OsrError(f"/{path} is shared by all nodes anyway: it is in no host-dependent path", hint="nothing to do")
-    inner = children(path, inventory.cdsls)
-    if inner:
-        raise OsrError(f"/{path} has a CDSL in it: /{inner[0].path}", hint=f"`osr cdsl remove /{inner[0].path}` first")
-    place = next(iter(places(path, inventory.trees, layout, inventory.cdsls)))[1]
-    parts = place.split("/")
-    for number in range(1, len(parts)):
-        above = "/".join(parts[:number])
-        if disk.kind(above) == "link":
-            says = disk.says(above)
-            raise OsrError(f"/{path} leads over the link /{above} -> {says}", hint="name the path that it leads to")
-        if disk.kind(above) != "directory":
-            raise OsrError(f"/{path}: there is no /{above}", hint="is it spelt right?")
-
-
 def _hostdependent(after: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Change:
     path, layout = cdsl.path, after.layout
     ((_, place),) = places(path, after.trees, layout, after.cdsls)
@@ -127,7 +87,7 @@ def _hostdependent(after: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Ch
     if disk.device(place) != disk.device(layout.tree):
         raise OsrError(f"/{path} is on another filesystem", hint="give that one CDSLs of its own: --mountpoint")
     lies = {name: data(path, HOSTDEPENDENT, name, layout, after.cdsls) for name in after.trees_of(cdsl)}
-    _free(disk, [*lies.values(), *(beside(one, NEW) for one in (*lies.values(), place))])
+    free(disk, [*lies.values(), *(beside(one, NEW) for one in (*lies.values(), place))])
     others = [one for name, one in lies.items() if name != current]
     link = beside(place, NEW)
     homes = [(place, lies[current]), *((beside(one, NEW), one) for one in others)]
@@ -162,7 +122,7 @@ def _shared(after: Inventory, disk: Disk, cdsl: Cdsl, current: str, *, backup: b
         away.append((place, beside(place, OLD)))
         trash.append(beside(place, OLD))
     staged = [beside(place, NEW) for place in stands.values()]
-    _free(disk, [lies, *staged, *(path for _, path in away)])
+    free(disk, [lies, *staged, *(path for _, path in away)])
     directories = list(_parents(disk, stands[current], [lies]))
     for place in stands.values():
         directories += _parents(disk, stands[current], [place])
@@ -208,7 +168,7 @@ def _plain(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Change:
     moves = [(place, old)] if disk.exists(place) else []
     moves.append((lies[keep], place))
     moves += [(one, f"{place}.{name}") for name, one in lies.items() if name != keep and disk.exists(one)]
-    _free(disk, [to for _, to in moves if to != place])
+    free(disk, [to for _, to in moves if to != place])
     return Change(
         f"make /{path} the same for all nodes",
         moves=tuple(moves),
@@ -228,7 +188,7 @@ def _own_again(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Chang
         raise OsrError(f"node {keep} has no /{path}", hint="name another one with --from")
     others = [place for name, place in stands.items() if name != keep]
     links = [(place, beside(place, OLD)) for place in stands.values() if disk.exists(place)]
-    _free(disk, [*(beside(place, NEW) for place in others), *(old for _, old in links)])
+    free(disk, [*(beside(place, NEW) for place in others), *(old for _, old in links)])
     return Change(
         f"give each node its own /{path}",
         copies=tuple((lies, beside(place, NEW)) for place in others),
@@ -248,14 +208,6 @@ def _links(after: Inventory, cdsl: Cdsl, stands: Iterable[str]) -> tuple[tuple[s
 def _points(cdsl: Cdsl, like: str, stands: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Return what is empty in the place of a CDSL in bind style, for the copy to be bound over."""
     return tuple((like, beside(one, NEW)) for one in stands) if cdsl.style == BIND else ()
-
-
-def _free(disk: Disk, paths: Iterable[str]) -> None:
-    """Raise if one of the paths is taken."""
-    for path in paths:
-        if disk.exists(path):
-            hint = "look what it is, and move it away; `osr cdsl check` lists what is unknown in the trees"
-            raise OsrError(f"/{path} is there already", hint=hint)
 
 
 def _parents(disk: Disk, like: str, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -295,7 +247,3 @@ def _with_parents(paths: Iterable[str]) -> Iterator[str]:
         parts = path.split("/")
         seen.update(dict.fromkeys("/".join(parts[:number]) for number in range(1, len(parts) + 1)))
     yield from seen
-
-
-def _words(kind: str) -> str:
-    return "host-dependent" if kind == HOSTDEPENDENT else "shared"

@@ -26,7 +26,7 @@ def test_full_featured() -> None:
     assert {stage: names(operations) for stage, operations in made.stages.items()} == {
         "network": ["LoadDriver", "SetUp", "WaitCarrier"],
         "root": ["SetHostname", "MountNfs", "CheckRoot"],
-        "cdsl": ["Bind"],
+        "cdsl": ["Bind", "BindPaths"],
         "handover": ["WriteFiles", "WriteFiles", "WriteFiles", "BindHostname"],
         "shutdown": ["KeepShutdown"],
     }
@@ -41,7 +41,7 @@ def test_static_leaves_links_and_root_to_dracut() -> None:
     made = plan.make(NODE, Cmdline(root="nfs:10.0.0.1:/srv/root"), because="", static=True)
     assert names(made.stages["network"]) == []
     assert names(made.stages["root"]) == ["SetHostname", "ReportRoot"]
-    assert names(made.stages["cdsl"]) == ["Bind"]
+    assert names(made.stages["cdsl"]) == ["Bind", "BindPaths"]
     assert names(made.stages["shutdown"]) == ["KeepShutdown"]
     assert not any("network managers" in operation.describe() for operation in made.stages["handover"])
 

@@ -1,0 +1,68 @@
+"""Why a path cannot be a CDSL, said before anything has changed."""
+
+from __future__ import annotations
+
+from osr_boot.cdsl import inventory as inventories
+from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, children, parent, places
+from osr_boot.errors import OsrError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from osr_boot.cdsl.disk import Disk
+    from osr_boot.cdsl.inventory import Inventory
+    from osr_boot.cdsl.layout import Cdsl
+
+# What is no file of the root's: made anew by every boot, or CDSLs' own.
+_NEVER = ("proc", "sys", "dev", "run", "tmp")
+
+
+class Already(OsrError):
+    """The path is that already: exit status 1, and nothing changed."""
+
+
+def refuse(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> None:
+    """Raise the reason why a path cannot be a CDSL."""
+    path, layout = cdsl.path, inventory.layout
+    known = inventory.find(path)
+    if known and known.kind == cdsl.kind:
+        raise Already(f"/{path} is {_words(cdsl.kind)} already")
+    if known:
+        raise OsrError(f"/{path} is {_words(known.kind)}", hint=f"`osr cdsl remove /{path}` first")
+    if not path:
+        raise OsrError("the root itself cannot be a CDSL", hint="name something in it")
+    for own in (layout.tree, layout.shared, layout.link, inventories.PATH):
+        if path == own or path.startswith(f"{own}/") or own.startswith(f"{path}/"):
+            raise OsrError(f"/{path} belongs to the CDSLs themselves", hint="name what is to differ between nodes")
+    if path.split("/")[0] in _NEVER:
+        raise OsrError(f"/{path} is made anew by every boot, and each node's own already", hint="leave it as it is")
+    around = parent(path, inventory.cdsls)
+    if around and around.kind == cdsl.kind:
+        raise OsrError(f"/{path} is in /{around.path}, which is {_words(around.kind)} as a whole", hint="nothing to do")
+    if cdsl.kind == SHARED and not around:
+        raise OsrError(f"/{path} is shared by all nodes anyway: it is in no host-dependent path", hint="nothing to do")
+    inner = children(path, inventory.cdsls)
+    if inner:
+        raise OsrError(f"/{path} has a CDSL in it: /{inner[0].path}", hint=f"`osr cdsl remove /{inner[0].path}` first")
+    place = next(iter(places(path, inventory.trees, layout, inventory.cdsls)))[1]
+    parts = place.split("/")
+    for number in range(1, len(parts)):
+        above = "/".join(parts[:number])
+        if disk.kind(above) == "link":
+            says = disk.says(above)
+            raise OsrError(f"/{path} leads over the link /{above} -> {says}", hint="name the path that it leads to")
+        if disk.kind(above) != "directory":
+            raise OsrError(f"/{path}: there is no /{above}", hint="is it spelt right?")
+
+
+def free(disk: Disk, paths: Iterable[str]) -> None:
+    """Raise if one of the paths is taken."""
+    for path in paths:
+        if disk.exists(path):
+            hint = "look what it is, and move it away; `osr cdsl check` lists what is unknown in the trees"
+            raise OsrError(f"/{path} is there already", hint=hint)
+
+
+def _words(kind: str) -> str:
+    return "host-dependent" if kind == HOSTDEPENDENT else "shared"

@@ -1,0 +1,58 @@
+"""Bind style in a boot: what the root's inventory says is bound, in order of depth, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from osr_boot.cdsl import inventory
+from osr_boot.cdsl.binds import BindPaths
+from osr_boot.cdsl.inventory import Inventory
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, SHARED, Cdsl
+from osr_boot.dry import Dry
+from osr_boot.errors import ConfigError, OsrError
+
+INVENTORY = Inventory(
+    nodes=("1", "2"),
+    cdsls=(
+        Cdsl("etc/fstab", HOSTDEPENDENT, BIND, ("2",)),
+        Cdsl("etc/hosts", HOSTDEPENDENT),
+        Cdsl("srv", HOSTDEPENDENT, BIND),
+        Cdsl("srv/lib", SHARED, BIND),
+        Cdsl("srv/lib/own", HOSTDEPENDENT, BIND),
+    ),
+)
+PATHS = ("srv/lib/own/", "cluster/cdsl/1/srv/lib/", "cluster/shared/srv/lib/own/", "cluster/cdsl/1/srv/.cdsl.lib/own/")
+
+
+def machine(text: str | None) -> Dry:
+    files = {f"/sysroot/{path}": "" for path in PATHS}
+    return Dry(files if text is None else {**files, f"/sysroot/{inventory.PATH}": text})
+
+
+def test_every_path_of_the_node_in_order_of_depth() -> None:
+    here = machine(inventory.dumps(INVENTORY))
+    assert BindPaths("/sysroot", "1").execute(here) == "3 paths"
+    assert here.ran == [
+        ("mount", "--bind", "/sysroot/cluster/cdsl/1/srv", "/sysroot/srv"),
+        ("mount", "--bind", "/sysroot/cluster/shared/srv/lib", "/sysroot/srv/lib"),
+        ("mount", "--bind", "/sysroot/cluster/cdsl/1/srv/.cdsl.lib/own", "/sysroot/srv/lib/own"),
+    ]
+    assert "/run/systemd/system/srv-lib-own.mount.d/50-osr.conf" in here.files
+
+
+@pytest.mark.parametrize(("text", "note"), [(None, "no inventory"), (inventory.dumps(Inventory()), "none")])
+def test_nothing_to_bind(text: str | None, note: str) -> None:
+    here = machine(text)
+    assert BindPaths("/sysroot", "1").execute(here) == note
+    assert here.ran == []
+
+
+def test_a_copy_that_is_missing_is_named() -> None:
+    here = machine(inventory.dumps(INVENTORY))
+    with pytest.raises(OsrError, match="/cluster/cdsl/2/etc/fstab is missing on the shared root, for /etc/fstab"):
+        BindPaths("/sysroot", "2").execute(here)
+
+
+def test_an_inventory_that_is_broken_is_an_error_of_ours() -> None:
+    with pytest.raises(ConfigError, match="is empty"):
+        BindPaths("/sysroot", "1").execute(machine(""))
