@@ -72,6 +72,8 @@ CASES = (
          append="root=nfs4:10.77.0.1:/srv/root", checks=(healthy,)),
     Case("cdsl-words", "cdsltree= and cdsllink= move the node's tree", append="cdsltree=/other/cdsl cdsllink=/here",
          prepare=(scenes.moved_cdsl,), checks=(scenes.moved_cdsl_is_bound,)),
+    Case("cdsl-bind", "CDSLs in bind style are bound in the initrd, the outer before the inner", prepare=(scenes.cdsls_in_bind_style,),
+         checks=(healthy, note("cdsl", "2 paths"), command("cat /srv/data/who /srv/data/all/who", "node 1\neverybody\n"))),
     # --- cluster.conf and identity
     Case("explain", "osr explain says beforehand, byte for byte, the plan that the machine then boots by",
          checks=(healthy, scenes.explain_said_the_same)),
