@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def init(inventory: Inventory, disk: Disk) -> Change:
     """Return the change that makes the directories of the layout, and a tree for each node. Raises OsrError."""
     layout = inventory.layout
-    wanted = [layout.tree, layout.shared, layout.link, *(f"{layout.tree}/{name}" for name in inventory.trees)]
+    own = inventories.PATH.rpartition("/")[0]
+    wanted = [own, layout.tree, layout.shared, layout.link, *(f"{layout.tree}/{name}" for name in inventory.trees)]
     missing = [path for path in _with_parents(wanted) if not disk.exists(path)]
     for path in wanted:
         if disk.exists(path) and disk.kind(path) != "directory":

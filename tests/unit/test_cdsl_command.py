@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from osr_boot.cdsl import lock
+from osr_boot.cdsl import lock, session
 from osr_boot.cdsl.lock import Lock
-from osr_boot.commands import cdsl
 from osr_boot.errors import OsrError
 from tests.unit.command import Said, osr
 
@@ -91,15 +90,33 @@ def test_the_answers_of_programs(root: Path) -> None:
         (("create", "-a", "/link/x"), 1, "leads over the link /link -> /etc"),
         (("create", "-a", "/../../etc/link2/x"), 1, "leads over the link /etc/link2"),
         (("create", "-a", "/etc", "--node", "9"), 2, 'no node "9" has a tree'),
+        (("create", "-a", "/etc/sysconfig", "9"), 2, '"9" is neither a node nor a path'),
+        (("create", "-a", "/etc", "1", "--node", "2"), 2, "node 2 is not among the nodes of /etc"),
+        (("create", "-a", "/etc", "--force"), 1, "whose content is kept?"),
+        (("create",), 2, "which path?"),
         (("remove", "/etc", "--from", "1"), 1, "/etc is no CDSL"),
         (("remove", "/var"), 1, "whose content stays?"),
         (("node-add", "2"), 1, 'node "2" has a tree already'),
         (("init", "--nodes", "0"), 2, "is no number of nodes"),
+        (("init", "--set", "tree=other"), 1, "tree is cluster/cdsl, and 1 CDSLs"),
+        (("init", "--set", "tree"), 2, "sets nothing"),
+        (("init", "--delete"), 1, "there are 1 CDSLs, /var the first"),
+        (("node-remove", "9"), 2, 'no node "9" has a tree'),
+        (("node-remove", "default"), 1, "is the template of new nodes"),
+        (("set", "cdsltree", "/other"), 1, "cdsltree is cluster/cdsl, and 1 CDSLs lie by that name"),
+        (("set", "use_nodeids", "False"), 1, "use_nodeids is True"),
+        (("set", "maxnodeidnum", "1"), 2, "1 is no number of nodes"),
+        (("set", "colour", "red"), 2, 'there is no setting "colour"'),
+        (("set", "nodes", "1"), 2, 'there is no setting "nodes" to be set'),
+        (("get", "colour"), 2, 'there is no setting "colour"'),
+        (("show", "/etc"), 1, "/etc is no CDSL"),
+        (("migrate",), 2, "there is no /var/lib/cdsl/cdsl_inventory.xml or /.cdsl_inventory.xml"),
     ],
 )
 def test_refusals_change_nothing(root: Path, words: tuple[str, ...], status: int, reason: str) -> None:
     run(root, "init", "--nodes", "2")
     run(root, "create", "-a", "/var")
+    (root / "cluster/cdsl/2/var/lib/dpkg/status").write_text("another\n")
     (root / "link").symlink_to("/etc")
     (root / "etc/link2").symlink_to("../../../..")
     before = sorted(root.rglob("*"))
@@ -141,10 +158,10 @@ def test_the_node_whose_tree_is_mounted(tmp_path: Path, monkeypatch: pytest.Monk
 
     lines = f"36 35 98:0 /srv/cluster/cdsl/2 {tmp_path}/cdsl.local rw,noatime - ext3 /dev/vda rw\n"
     (tmp_path / "mountinfo").write_text(lines)
-    monkeypatch.setattr(cdsl, "MOUNTINFO", str(tmp_path / "mountinfo"))
-    assert cdsl._mounted_node(str(tmp_path), Inventory(nodes=("1", "2"))) == "2"
-    assert cdsl._mounted_node(str(tmp_path), Inventory(nodes=("1",))) == ""
-    assert cdsl._mounted_node("/", Inventory(nodes=("1", "2"))) == ""
+    monkeypatch.setattr(session, "MOUNTINFO", str(tmp_path / "mountinfo"))
+    assert session.mounted_node(str(tmp_path), Inventory(nodes=("1", "2"))) == "2"
+    assert session.mounted_node(str(tmp_path), Inventory(nodes=("1",))) == ""
+    assert session.mounted_node("/", Inventory(nodes=("1", "2"))) == ""
 
 
 # --- the lock

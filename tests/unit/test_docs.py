@@ -108,6 +108,40 @@ def _positionals(name: str) -> int:
     return sum(not action.option_strings for action in commands()[name]._actions)
 
 
+# --- the words of osr cdsl
+
+LOOKING = {"--root", "--mountpoint", "--json"}
+CHANGING = {"--dry-run", "--quiet", "--verbose"}
+
+
+def words() -> dict[str, argparse.ArgumentParser]:
+    (sub,) = (one for one in commands()["cdsl"]._actions if isinstance(one, argparse._SubParsersAction))
+    return dict(sub.choices)
+
+
+def documented_words() -> dict[str, list[str]]:
+    """Return word to its row, of the table of words."""
+    here = section(text("docs/commands.md"), "## osr cdsl")
+    return {row[0].strip("`").split()[0]: row for row in rows(here)[1:]}
+
+
+def test_every_word_is_documented_and_no_other() -> None:
+    assert set(documented_words()) == set(words())
+    here = section(text("docs/commands.md"), "## osr cdsl").partition("| word |")[0]
+    assert {*re.findall(r"`(--[\w-]+)", here)} == LOOKING | CHANGING
+
+
+@pytest.mark.parametrize("name", words())
+def test_every_option_of_a_word_is_documented_and_no_other(name: str) -> None:
+    row = "".join(documented_words()[name])
+    listed = {option for code in re.findall(r"`([^`]*)`", row) for option in re.findall(r"(?<![\w-])--?\w[\w-]*", code)}
+    known = {option for action in words()[name]._actions for option in action.option_strings} - {"-h", "--help"}
+    assert known >= LOOKING
+    assert not CHANGING & known or known >= CHANGING
+    assert listed | {"-S", "--resolved"} >= known - LOOKING - CHANGING
+    assert listed <= known
+
+
 # --- cluster.conf
 
 

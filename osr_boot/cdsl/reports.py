@@ -1,0 +1,149 @@
+"""The words of `osr cdsl` that tell something: what there is, what is said about it, and what is wrong with it."""
+
+from __future__ import annotations
+
+from osr_boot.cdsl import check as checking
+from osr_boot.cdsl import oldxml, session, upkeep
+from osr_boot.cdsl.disk import Disk
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, Cdsl, data, parent, places, target
+from osr_boot.errors import ConfigError, OsrError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from osr_boot.cdsl.change import Change
+    from osr_boot.cdsl.check import Fault
+    from osr_boot.cdsl.inventory import Inventory
+
+
+def list_(options: argparse.Namespace) -> int:
+    """Print all CDSLs."""
+    disk = Disk(session.root(options))
+    inventory = session.read(disk)
+    if options.json:
+        session.answer(
+            layout=vars(inventory.layout), nodes=inventory.nodes, cdsls=[vars(cdsl) for cdsl in inventory.cdsls]
+        )
+    elif options.xml:
+        session.say(oldxml.text(inventory))
+    elif options.long:
+        for cdsl in inventory.cdsls:
+            _say_cdsl(inventory, disk, cdsl)
+    else:
+        for cdsl in inventory.cdsls:
+            nodes = f" for {', '.join(cdsl.nodes)}" if cdsl.nodes else ""
+            session.say(f"{cdsl.kind:13}  {cdsl.style:4}  /{cdsl.path}{nodes}")
+    return 0
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print everything about one CDSL."""
+    disk = Disk(session.root(options))
+    inventory = session.read(disk)
+    path = session.path(options, options.path, inventory)
+    cdsl = inventory.find(path)
+    if cdsl is None:
+        around = parent(path, inventory.cdsls)
+        hint = f"it is in /{around.path}, which is {around.kind}" if around else "`osr cdsl list` shows which there are"
+        raise OsrError(f"/{path} is no CDSL", hint=hint)
+    if options.json:
+        links = [] if cdsl.style == BIND else [{"node": node, "path": place, "says": says, "wanted": wanted}
+                 for node, place, says, wanted in _links(inventory, disk, cdsl)]  # fmt: skip
+        lies = [{"node": node, "path": place, "there": there} for node, place, there in _data(inventory, disk, cdsl)]
+        session.answer(**{**vars(cdsl), "nodes": inventory.trees_of(cdsl), "data": lies, "links": links})
+    else:
+        _say_cdsl(inventory, disk, cdsl)
+    return 0
+
+
+def _links(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (node, where, what it says, what it should say) for each link of a CDSL."""
+    layout, cdsls = inventory.layout, inventory.cdsls
+    for node, place in places(cdsl.path, inventory.trees_of(cdsl), layout, cdsls):
+        yield node, place, disk.says(place), target(place, cdsl.path, cdsl.kind, layout, cdsls)
+
+
+def _data(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> Iterator[tuple[str, str, bool]]:
+    """Yield (node, where, whether it is there) for each copy; the node of a shared one is empty."""
+    for name in inventory.trees_of(cdsl) if cdsl.kind == HOSTDEPENDENT else ("",):
+        path = data(cdsl.path, cdsl.kind, name, inventory.layout, inventory.cdsls)
+        yield name, path, disk.exists(path)
+
+
+def _say_cdsl(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> None:
+    nodes = ", ".join(cdsl.nodes or inventory.nodes) + ("" if cdsl.nodes else " (all)")
+    session.say(f"/{cdsl.path}\n  type   {cdsl.kind}\n  style  {cdsl.style}\n  nodes  {nodes}")
+    if cdsl.time:
+        session.say(f"  since  {session.when(cdsl.time)}")
+    for name, place, there in _data(inventory, disk, cdsl):
+        session.say(f"  data   /{place}{f', node {name}' if name else ''}{'' if there else ': is missing'}")
+    if cdsl.style == BIND:
+        session.say(f"  bound  over /{cdsl.path}, by each boot")
+        return
+    for _, place, says, wanted in _links(inventory, disk, cdsl):
+        wrong = "" if says == wanted else f", should say {wanted}"
+        session.say(f"  link   /{place} -> {says or '(no link)'}{wrong}")
+
+
+def get(options: argparse.Namespace) -> int:
+    """Print settings: the value of one, or all with their names."""
+    known = upkeep.settings(session.read(Disk(session.root(options))))
+    for key in options.key:
+        if key not in known:
+            raise ConfigError(f'there is no setting "{key}"', hint=f"known are {', '.join(known)}")
+    if options.json:
+        session.answer(settings={key: known[key] for key in options.key or known})
+    elif options.key:
+        session.say("\n".join(known[key] for key in options.key))
+    else:
+        session.say("\n".join(f"{key} = {value}" for key, value in known.items()))
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Print every fault, or mend what can be mended. Returns 1 if one is left."""
+    root = session.root(options)
+    disk = Disk(root)
+    inventory = session.read(disk)
+    current = options.node or session.mounted_node(root, inventory)
+    wanted = [session.path(options, word, inventory) for word in options.path]
+
+    def faults() -> Iterator[Fault]:
+        for fault in checking.faults(inventory, disk, current=current):
+            inside = not options.norecursive and any(fault.path.startswith(f"{path}/") for path in wanted)
+            if not wanted or fault.path in ("", *wanted) or inside:
+                yield fault
+
+    found = list(faults())
+    done: list[dict[str, object]] = []
+    if options.repair:
+        # One after the other, each looked for again: mending the outer one may mend what lies in it.
+        seen = {fault.place for fault in found if fault.change is None}
+        while fault := next((one for one in faults() if one.place not in seen), None):
+            seen.add(fault.place)
+            if fault.change:
+                done += _mend(options, fault.place, fault.change)
+        found = list(faults())
+    if options.json:
+        more = {"dry_run": options.dry_run, "changes": done} if options.repair else {}
+        session.answer(faults=plain(found), **more)
+    elif not options.repair and not options.quiet:
+        say_faults(found)
+    return 1 if found else 0
+
+
+def _mend(options: argparse.Namespace, place: str, change: Change) -> list[dict[str, object]]:
+    return session.changes(options, f"repair /{place}", lambda disk, there: [lambda inventory: change])
+
+
+def plain(found: Sequence[Fault]) -> list[dict[str, str]]:
+    """Return faults as --json has them."""
+    return [{key: vars(fault)[key] for key in ("path", "place", "message", "remedy")} for fault in found]
+
+
+def say_faults(found: Sequence[Fault]) -> None:
+    """Print faults, each with what mends it."""
+    for fault in found:
+        session.say(f"/{fault.place}: {fault.message}\n  {fault.remedy}")

@@ -1,0 +1,146 @@
+"""One call of `osr cdsl`: its root, the node that it runs on, and changes one after the other under the lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from osr_boot import terminal
+from osr_boot.cdsl import inventory as inventories
+from osr_boot.cdsl import paths
+from osr_boot.cdsl.disk import Disk
+from osr_boot.cdsl.inventory import Inventory
+from osr_boot.cdsl.lock import Lock
+from osr_boot.cdsl.perform import perform, recover
+from osr_boot.errors import ConfigError, OsrError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable
+
+    from osr_boot.cdsl.change import Change
+
+    Plan = Callable[[Inventory], Change]
+
+MOUNTINFO = "/proc/self/mountinfo"
+
+
+def root(options: argparse.Namespace) -> str:
+    """Return the directory that has the CDSL trees: the shared root, or a filesystem with trees of its own in it."""
+    return os.path.normpath(os.path.join(options.root or "/", options.mountpoint.lstrip("/")))
+
+
+def say(text: str) -> None:
+    """Print lines of an answer."""
+    sys.stdout.write(f"{terminal.lines(text)}\n")
+
+
+def answer(**values: object) -> None:
+    """Print the one JSON document that --json asks for."""
+    sys.stdout.write(json.dumps({"format": 1, **values}, indent=1) + "\n")
+
+
+def now() -> float:
+    """Return the time as an inventory has it, seconds since 1970."""
+    return round(time.time(), 2)
+
+
+def when(seconds: float) -> str:
+    """Return a time of the inventory as a person reads it."""
+    return time.strftime("%F %T", time.localtime(seconds))
+
+
+def changes(
+    options: argparse.Namespace,
+    what: str,
+    plans: Callable[[Disk, Inventory], Iterable[Plan]],
+    *,
+    needed: bool = True,
+    anew: bool = False,
+) -> list[dict[str, object]]:
+    """Plan and carry out one change after the other, under the lock, after whatever was interrupted before.
+
+    `needed` says that there must be an inventory, `anew` that the one that is there is not even read. Returns what was
+    done. Raises OsrError.
+    """
+    top = root(options)
+    disk = Disk(top)
+    if not os.path.isdir(top):
+        raise ConfigError(f"{top} is no directory", hint="name the shared root with --root")
+    if os.geteuid() != 0 and not options.dry_run:
+        raise OsrError("changing a shared root is for its root user", hint="run it as root, or with --dry-run")
+    done: list[dict[str, object]] = []
+    with Lock(top, what) as lock:
+        if lock.stale:
+            sys.stderr.write(f"osr: a lock was left behind by {terminal.line(lock.stale)}\n")
+        if not options.dry_run and (recovered := recover(disk)):
+            sys.stderr.write(f"osr: an interrupted change was {terminal.line(recovered)}\n")
+        todo = list(plans(disk, Inventory() if anew else read(disk, needed=needed)))
+        for number, plan in enumerate(todo, 1):
+            change = plan(Inventory() if anew else read(disk, needed=needed))
+            done.append({"what": change.what, "commands": change.lines(), "notes": change.notes})
+            if not options.dry_run:
+                perform(change, disk)
+            if not options.json and (options.dry_run or not options.quiet):
+                shown = change.lines() if options.dry_run or options.verbose else ()
+                say("\n".join((change.what, *(f"  {line}" for line in (*shown, *change.notes)))))
+            if options.dry_run and number < len(todo):
+                # The next one would be planned on what this one has not done.
+                sys.stderr.write(f"osr: after that, {len(todo) - number} more, planned on what it leaves\n")
+                break
+    return done
+
+
+def changed(
+    options: argparse.Namespace, what: str, plans: Callable[[Disk, Inventory], Iterable[Plan]], *, needed: bool = True
+) -> int:
+    """Do what `changes` does, and print it where --json asks for it. Returns the exit status. Raises OsrError."""
+    done = changes(options, what, plans, needed=needed)
+    if options.json:
+        answer(dry_run=options.dry_run, changes=done)
+    return 0
+
+
+def read(disk: Disk, *, needed: bool = True) -> Inventory:
+    """Return the inventory of a root. Raises ConfigError where there is none, and one is needed."""
+    if disk.kind(inventories.PATH):
+        return inventories.loads(disk.read(inventories.PATH), source=f"/{inventories.PATH}")
+    if needed:
+        old = next((path for path in inventories.OLD_PATHS if disk.kind(path)), "")
+        hint = f"/{old} is one of the old tools: `osr cdsl migrate`" if old else "`osr cdsl init` makes it"
+        raise ConfigError(f"there is no /{inventories.PATH}", hint=hint)
+    return Inventory()
+
+
+def path(options: argparse.Namespace, word: str, inventory: Inventory) -> str:
+    """Return the path that a person means, relative to the root; with --resolved, exactly what was typed."""
+    if options.resolved:
+        return inventories.normal(word)
+    top = os.path.realpath(root(options)).rstrip("/")
+    try:
+        current = os.getcwd()
+    except OSError:  # somebody has removed it
+        current = "/"
+    here = current[len(top) :] if f"{current}/".startswith(f"{top}/") else ""
+    found = paths.absolute(word, here)
+    mountpoint = inventories.normal(options.mountpoint)
+    if mountpoint and word.startswith("/") and found.startswith(f"{mountpoint}/"):
+        found = found[len(mountpoint) + 1 :]
+    return paths.named(found, inventory)
+
+
+def mounted_node(top: str, inventory: Inventory) -> str:
+    """Return the node whose tree is mounted on the link directory; nothing if none is."""
+    target = os.path.normpath(os.path.join(os.path.realpath(top), inventory.layout.link))
+    found = ""
+    with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            fields = line.split(" ")
+            where = fields[4].encode(errors="surrogateescape").decode("unicode_escape", errors="replace")
+            tree, _, name = fields[3].rpartition("/")
+            if where == target and tree.endswith(f"/{inventory.layout.tree}") and name in inventory.nodes:
+                found = name
+    return found
