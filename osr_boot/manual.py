@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_HEAD = f""".TH OSR-CLUSTER.CONF 5 "" "osr {__version__}" "Open Sharedroot"
+_HEAD = f""".TH OSR-CLUSTER.CONF 5 "2026-11-23" "osr {__version__}" "Open Sharedroot"
 .SH NAME
 osr-cluster.conf \\- what Open Sharedroot reads in /etc/cluster/cluster.conf
 .SH DESCRIPTION

@@ -20,7 +20,8 @@ def root(*paths: str, **links: str) -> Dry:
 
 def test_plan_uses_the_directories_of_the_command_line() -> None:
     operations = list(boot.plan(7, Cmdline(cdsltree="/c", cdsllink="/l"), ROOT))
-    assert [operation.commands() for operation in operations] == [(("mount", "--bind", "/sysroot/c/7", "/sysroot/l"),), ()]
+    bind = ("mount", "--bind", "/sysroot/c/7", "/sysroot/l")
+    assert [operation.commands() for operation in operations] == [(bind,), ()]
 
 
 def test_bind() -> None:
