@@ -38,7 +38,7 @@ osr_module = $(DESTDIR)$(dracutdir)/modules.d/$(word 1,$(numbers))osr
 cluster_module = $(DESTDIR)$(dracutdir)/modules.d/$(word 2,$(numbers))osr-cluster
 dracut_conf = $(DESTDIR)$(dracutdir)/dracut.conf.d/99-osr.conf
 packages = $(sort $(dir $(wildcard osr_boot/*.py osr_boot/*/*.py)))
-programs = osr com-queryclusterconf
+programs = osr com-queryclusterconf com-mkcdslinfrastructure com-mkcdsl com-rmcdsl com-cdslinvchk com-cdslinvadm com-forcdsls
 
 .PHONY: help install uninstall demo check unit lint types fuzz image-check vm-check vm-check-all matrix bench clean setup setup-lab
 
@@ -49,7 +49,7 @@ install:
 	for directory in $(packages); do install -d "$(DESTDIR)$(libdir)/$$directory" && \
 	  install -m 644 $$directory*.py "$(DESTDIR)$(libdir)/$$directory" || exit 1; done
 	install -d "$(DESTDIR)$(sbindir)" "$(osr_module)" "$(cluster_module)" "$(dir $(dracut_conf))"
-	for program in $(programs); do sed 's|@libdir@|$(libdir)|' packaging/$$program.in > "$(DESTDIR)$(sbindir)/$$program" && \
+	for program in $(programs); do sed "s|@libdir@|$(libdir)|; s|@program@|$$program|" packaging/program.in > "$(DESTDIR)$(sbindir)/$$program" && \
 	  chmod 755 "$(DESTDIR)$(sbindir)/$$program" || exit 1; done
 	sed 's|^osr_home=.*|osr_home=$(libdir)|' dracut/95osr/module-setup.sh > "$(osr_module)/module-setup.sh"
 	chmod 755 "$(osr_module)/module-setup.sh"

@@ -72,7 +72,9 @@ def _debug_boot(words: list[str]) -> bool:
 def _command(words: list[str], program: str) -> int:
     parser = _parser(program)
     try:
-        options = parser.parse_args(words)
+        # Old programs take options between their words.
+        parse = parser.parse_intermixed_args if parser.get_default("intermixed") else parser.parse_args
+        options = parse(words)
     except SystemExit as end:  # --help, or a usage that argparse has complained about
         sys.stdout.flush()
         return int(end.code or 0)

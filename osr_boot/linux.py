@@ -73,6 +73,21 @@ class Linux:
             raise CommandFailed(f"{pasteable(argv)}: {text}", status=child.returncode, output=said)
         return stdout
 
+    def attached(self, argv: Sequence[str]) -> int:
+        """Run what a person typed, with their terminal, directory and environment. Returns its exit status.
+
+        That of a program ended by a signal is 128 and the signal's number, as in a shell. Raises CommandFailed.
+        """
+        import subprocess
+
+        try:
+            status = subprocess.call(list(argv))
+        except FileNotFoundError:
+            raise CommandFailed(f'program "{argv[0]}" not found', status=127, hint="is it spelt right?") from None
+        except OSError as error:
+            raise CommandFailed(f"{pasteable(argv)}: cannot be started: {error.strerror}", status=126) from None
+        return status if status >= 0 else 128 - status
+
     def read(self, path: str) -> str:
         """See System.read."""
         with open(path, encoding="utf-8", errors="surrogateescape") as file:

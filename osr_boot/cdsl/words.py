@@ -9,7 +9,7 @@ from osr_boot.cdsl import check as checking
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl import paths, planning, reports, session, upkeep
 from osr_boot.cdsl.disk import Disk
-from osr_boot.cdsl.layout import Cdsl, children, places
+from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, Cdsl, children, places
 from osr_boot.errors import ConfigError, OsrError
 from osr_boot.value import replace
 
@@ -76,12 +76,13 @@ def create(options: argparse.Namespace) -> int:
             hint = "name it with --node, or mount its tree"
             raise OsrError("whose content is kept? no node's tree is mounted here", hint=hint)
         made = []
-        for kind, words in wanted:
+        for option, words in wanted:
             for number, (word, nodes) in enumerate(paths.asked(words, there.nodes)):
                 path = session.path(options, word, there)
                 if number and "/" not in word and not _is_there(disk, there, path):
                     known = f"known are {', '.join(there.nodes)}"
                     raise ConfigError(f'"{word}" is neither a node nor a path', hint=known)
+                kind = SHARED if option == "-s" else HOSTDEPENDENT
                 made.append(Cdsl(path, kind, options.style, nodes, session.now()))
         for cdsl in made:
             trees = there.trees_of(cdsl)

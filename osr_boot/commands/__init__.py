@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 CLUSTER_CONF = "/etc/cluster/cluster.conf"
 NAMES = ("check", "compile", "explain", "query", "requires", "status", "cdsl")
 """in the order in which `osr --help` has them"""
-OLD_NAMES = {"com-queryclusterconf": "query"}
+OLD_NAMES = {
+    "com-queryclusterconf": "query",
+    "com-mkcdslinfrastructure": "cdsl",
+    "com-mkcdsl": "cdsl",
+    "com-rmcdsl": "cdsl",
+    "com-cdslinvchk": "cdsl",
+    "com-cdslinvadm": "cdsl",
+    "com-forcdsls": "cdsl",
+}
 """programs of old, each now another name of a command"""
 
 

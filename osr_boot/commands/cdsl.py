@@ -1,21 +1,26 @@
-"""`osr cdsl`: what is not the same for all nodes on a shared root.
+"""`osr cdsl`: what is not the same for all nodes on a shared root. The old programs for it are other names of it.
 
 What its words do is in osr_boot/cdsl/words.py and reports.py.
 """
 
 from __future__ import annotations
 
-from osr_boot import commands
+import argparse
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
+from osr_boot import commands
+from osr_boot.errors import CommandFailed
 
 HELP = "make paths of a shared root host-dependent, or shared again"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command accepts."""
+    """Add what the command accepts, or what an old program accepts."""
+    program = parser.get_default("program")
+    if program in commands.OLD_NAMES:
+        from osr_boot.cdsl import old
+
+        old.arguments(parser, program)
+        return
     words = _Words(parser)
     init = words.change("init", "make the directories for CDSLs, and a tree for each node")
     init.add_argument("--nodes", type=int, metavar="N", help="nodes 1 to N (default: those of cluster.conf)")
@@ -25,14 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     init.add_argument("--delete", action="store_true", help="take the directories away again, where nothing is in them")
     init.add_argument("--force", action="store_true", help="with --delete: though there are CDSLs, which stay as links")
     create = words.change("create", "make paths host-dependent, or shared again, in the order given")
-    create.add_argument(
-        "-a", "--hostdependent", dest="wanted", action=wanted_action(), nargs="+", metavar=("PATH", "NODE"),
-        help="a copy for each node, or for these",
-    )  # fmt: skip
-    create.add_argument(
-        "-s", "--shared", dest="wanted", action=wanted_action(), nargs="+", metavar=("PATH", "NODE"),
-        help="one for all, inside a host-dependent path",
-    )  # fmt: skip
+    wanted(create)
     text = "links to each node's copy, or its copy bound over the path by the boot (default: link)"
     create.add_argument("--style", choices=("link", "bind"), default="link", help=text)
     create.add_argument("-b", "--backup", action="store_true", help="keep what other nodes had as NAME.orig")
@@ -75,7 +73,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what a word says. Raises OsrError."""
+    """Do what a word says, or an old program. Raises OsrError."""
+    if options.program in commands.OLD_NAMES:
+        return _old(options)
     from osr_boot.cdsl import reports, words
 
     module = reports if options.word in ("list", "show", "get", "check") else words
@@ -84,26 +84,66 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
-def wanted_action() -> type[argparse.Action]:
-    """Return what collects -a and -s with their words, in order, as pairs of a kind and a list of words."""
-    import argparse
+class _Wanted(argparse.Action):
+    """-a and -s in one list, as pairs of the option and its words: their order is that of the changes."""
 
-    from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        before = getattr(namespace, self.dest) or []
+        setattr(namespace, self.dest, [*before, (self.option_strings[0], values)])
 
-    class Wanted(argparse.Action):
-        """One list for both options: their order is the order of the changes."""
 
-        def __call__(
-            self,
-            parser: argparse.ArgumentParser,
-            namespace: argparse.Namespace,
-            values: object,
-            option: str | None = None,
-        ) -> None:
-            kind = SHARED if self.option_strings == ["-s", "--shared"] else HOSTDEPENDENT
-            setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or ()), (kind, values)])
+def wanted(parser: argparse.ArgumentParser) -> None:
+    """Let `osr cdsl create`, and com-mkcdsl, take `-a PATH [NODE...] -s PATH [NODE...] ...`."""
+    for short, long, text in (
+        ("-a", "--hostdependent", "a copy for each node, or for these"),
+        ("-s", "--shared", "one for all, inside a host-dependent path"),
+    ):
+        parser.add_argument(
+            short, long, dest="wanted", action=_Wanted, nargs="+", metavar=("PATH", "NODE"), help=f"{text} (repeat)"
+        )
 
-    return Wanted
+
+def _old(options: argparse.Namespace) -> int:
+    """Do what an old program means. Returns its exit status. Raises OsrError."""
+    from osr_boot.cdsl import old
+    from osr_boot.cdsl.words import NoNodes
+
+    if options.program == old.FOR_CDSLS:
+        return _for_cdsls(options)
+    parser = argparse.ArgumentParser(options.program)
+    arguments(parser)
+    parser.set_defaults(program="osr")
+    try:
+        return run(parser.parse_args(old.words(options)))
+    except NoNodes as error:
+        error.exit_status = old.NO_NODES.get(options.program, error.exit_status)
+        raise
+
+
+def _for_cdsls(options: argparse.Namespace) -> int:
+    """Run a command with paths replaced. Returns its exit status. Raises OsrError."""
+    from osr_boot.cdsl import old, session
+    from osr_boot.cdsl.disk import Disk
+    from osr_boot.linux import Linux
+
+    disk = Disk(session.root(options))
+    inventory = session.read(disk)
+    given = options.command[1:] if options.command[0] == "--" else options.command
+    argv: list[str] = []
+    for number, word in enumerate(given):
+        path = session.path(options, word, inventory) if number and "/" in word else ""
+        if not inventory.find(path):
+            argv.append(word)
+            continue
+        there = old.in_all_trees(path, options, inventory)
+        argv += [disk.full(one) for one in there if options.notexists or disk.exists(one)]
+    try:
+        return Linux().attached(argv)
+    except CommandFailed as error:
+        error.exit_status = error.status
+        raise
 
 
 def _resolved(parser: argparse.ArgumentParser) -> None:

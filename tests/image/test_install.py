@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from osr_boot import manual, schema
+from osr_boot.commands import OLD_NAMES
 
 TOP = Path(__file__).parents[2]
 
@@ -24,7 +25,7 @@ def tree(directory: Path) -> set[str]:
 def test_what_is_installed(tmp_path: Path) -> None:
     make("install", f"DESTDIR={tmp_path}")
     names = tree(tmp_path)
-    assert {path.name for path in tmp_path.glob("usr/sbin/*")} == {"osr", "com-queryclusterconf"}
+    assert {path.name for path in tmp_path.glob("usr/sbin/*")} == {"osr", *OLD_NAMES}
     assert {"usr/lib/osr/osr_boot/boot.py", "usr/lib/osr/osr_boot/filesystems/nfs.py"} <= names
     assert {"usr/lib/dracut/modules.d/95osr", "usr/lib/dracut/modules.d/96osr-cluster"} <= names
     assert "usr/lib/dracut/dracut.conf.d/99-osr.conf" in names
@@ -55,6 +56,16 @@ def test_the_installed_command_of_old_runs(tmp_path: Path) -> None:
     done = subprocess.run([*argv, "nodename", "7"], cwd="/", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith('com-queryclusterconf: query "nodename 7" finds nothing')
+
+
+@pytest.mark.parametrize("program", ["osr", *OLD_NAMES])
+def test_every_installed_program_knows_its_name(tmp_path: Path, program: str) -> None:
+    make("install", f"prefix={tmp_path}")
+    done = subprocess.run(
+        [tmp_path / "sbin" / program, "--help"], cwd="/", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: {program} ")
 
 
 @pytest.mark.parametrize("numbers", ["95 96", "55 56"])

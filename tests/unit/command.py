@@ -20,12 +20,12 @@ class Said:
     err: str
 
 
-def osr(*words: str) -> Said:
+def osr(*words: str, program: str = "osr") -> Said:
     """Run a command. Nothing that a person did wrong may show a traceback."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            status = cli.main(list(words))
+            status = cli.main(list(words), program=program)
         except SystemExit as end:  # argparse
             status = end.code if isinstance(end.code, int) else 1
     assert "Traceback" not in err.getvalue()
