@@ -6,6 +6,7 @@ Every refusal comes from here, with its reason, before anything is touched.
 from __future__ import annotations
 
 from osr_boot.cdsl import inventory as inventories
+from osr_boot.cdsl import rules
 from osr_boot.cdsl.change import NEW, OLD, Change, beside
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, SHARED, Cdsl, children, data, places, target
 from osr_boot.cdsl.rules import Already, free, refuse
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 def init(inventory: Inventory, disk: Disk) -> Change:
     """Return the change that makes the directories of the layout, and a tree for each node. Raises OsrError."""
     layout = inventory.layout
+    for name in inventory.nodes:
+        rules.node(name, layout)
     own = inventories.PATH.rpartition("/")[0]
     wanted = [own, layout.tree, layout.shared, layout.link, *(f"{layout.tree}/{name}" for name in inventory.trees)]
     missing = [path for path in _with_parents(wanted) if not disk.exists(path)]
@@ -68,6 +71,7 @@ def add_node(inventory: Inventory, disk: Disk, name: str) -> Change:
     """Return the change that gives a node a tree: a copy of the template. Raises OsrError."""
     if name in inventory.trees:
         raise Already(f'node "{name}" has a tree already')
+    rules.node(name, inventory.layout)
     path, template = (f"{inventory.layout.tree}/{one}" for one in (name, inventory.layout.default))
     if disk.exists(path):
         raise OsrError(f"/{path} is there, and not in the inventory", hint="move it away, or `osr cdsl check --repair`")

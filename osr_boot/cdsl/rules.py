@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, children, parent, places
-from osr_boot.errors import OsrError
+from osr_boot.errors import ConfigError, OsrError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from osr_boot.cdsl.disk import Disk
     from osr_boot.cdsl.inventory import Inventory
-    from osr_boot.cdsl.layout import Cdsl
+    from osr_boot.cdsl.layout import Cdsl, Layout
 
 # What is no file of the root's: made anew by every boot, or CDSLs' own.
 _NEVER = ("proc", "sys", "dev", "run", "tmp")
@@ -54,6 +54,14 @@ def refuse(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> None:
             raise OsrError(f"/{path} leads over the link /{above} -> {says}", hint="name the path that it leads to")
         if disk.kind(above) != "directory":
             raise OsrError(f"/{path}: there is no /{above}", hint="is it spelt right?")
+
+
+def node(name: str, layout: Layout) -> str:
+    """Return the name of a node if it can be that of its tree. Raises ConfigError."""
+    if not name or "/" in name or name.startswith(".") or name in (layout.default, layout.expand):
+        reason = f'a node\'s tree cannot be called "{name}"'
+        raise ConfigError(reason, hint="write its id, or a name without slashes that does not begin with a dot")
+    return name
 
 
 def free(disk: Disk, paths: Iterable[str]) -> None:

@@ -135,12 +135,16 @@ def path(options: argparse.Namespace, word: str, inventory: Inventory) -> str:
 def mounted_node(top: str, inventory: Inventory) -> str:
     """Return the node whose tree is mounted on the link directory; nothing if none is."""
     target = os.path.normpath(os.path.join(os.path.realpath(top), inventory.layout.link))
+    try:
+        with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.readlines()
+    except OSError:  # a chroot without /proc
+        return ""
     found = ""
-    with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            fields = line.split(" ")
-            where = fields[4].encode(errors="surrogateescape").decode("unicode_escape", errors="replace")
-            tree, _, name = fields[3].rpartition("/")
-            if where == target and tree.endswith(f"/{inventory.layout.tree}") and name in inventory.nodes:
-                found = name
+    for line in lines:
+        fields = line.split(" ")
+        where = fields[4].encode(errors="surrogateescape").decode("unicode_escape", errors="replace")
+        tree, _, name = fields[3].rpartition("/")
+        if where == target and tree.endswith(f"/{inventory.layout.tree}") and name in inventory.nodes:
+            found = name
     return found

@@ -96,6 +96,9 @@ def test_the_answers_of_programs(root: Path) -> None:
         (("create",), 2, "which path?"),
         (("remove", "/etc", "--from", "1"), 1, "/etc is no CDSL"),
         (("remove", "/var"), 1, "whose content stays?"),
+        (("node-add", "../x"), 2, 'a node\'s tree cannot be called "../x"'),
+        (("node-add", ""), 2, "cannot be called"),
+        (("node-add", ".osr-new.3"), 2, "cannot be called"),
         (("node-add", "2"), 1, 'node "2" has a tree already'),
         (("init", "--nodes", "0"), 2, "is no number of nodes"),
         (("init", "--set", "tree=other"), 1, "tree is cluster/cdsl, and 1 CDSLs"),
@@ -162,6 +165,8 @@ def test_the_node_whose_tree_is_mounted(tmp_path: Path, monkeypatch: pytest.Monk
     assert session.mounted_node(str(tmp_path), Inventory(nodes=("1", "2"))) == "2"
     assert session.mounted_node(str(tmp_path), Inventory(nodes=("1",))) == ""
     assert session.mounted_node("/", Inventory(nodes=("1", "2"))) == ""
+    monkeypatch.setattr(session, "MOUNTINFO", str(tmp_path / "nothing"))
+    assert session.mounted_node(str(tmp_path), Inventory(nodes=("1", "2"))) == ""
 
 
 # --- the lock
