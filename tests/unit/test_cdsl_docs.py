@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
 from pathlib import Path
 
 import pytest
@@ -92,8 +91,12 @@ def test_what_check_says_of_a_replaced_link(root: Path) -> None:
 @pytest.mark.programs
 def test_what_recover_says(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     typed("osr cdsl init --root /mnt/newroot", root)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt  # no signal: a shell's background job is deaf to it
+
     with monkeypatch.context() as here:
-        here.setattr(Disk, "rename", lambda *_: os.kill(os.getpid(), signal.SIGINT))  # the first step behind the record
+        here.setattr(Disk, "rename", interrupted)  # the first step behind the record
         assert typed("osr cdsl create --root /mnt/newroot -a /var", root).status == 130
     command, said = block(DOCUMENT, "# osr cdsl recover")[2:].split("\n", 1)
     assert typed(command, root) == Said(0, "", said)
