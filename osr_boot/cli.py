@@ -37,6 +37,12 @@ def main(words: list[str] | None = None, *, program: str = "osr") -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+        sys.stderr.write(f"{program}: {terminal.lines(where)}{error.strerror or error}\n")
+        return 1
     except Exception as error:
         if debug:
             raise

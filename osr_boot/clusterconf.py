@@ -39,7 +39,7 @@ def read(path: str, selection: Selection | None = None) -> tuple[Cluster, tuple[
         with open(path, "rb") as file:
             data = file.read(document.MAX_BYTES + 1)
     except FileNotFoundError:
-        hint = "name the file: `osr check FILE`; README.md has an example to begin with"
+        hint = "name the file that you mean; README.md has an example to begin with"
         raise ConfigError(f"{path}: there is no such file", hint=hint) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

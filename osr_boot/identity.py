@@ -12,7 +12,7 @@ from osr_boot.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from osr_boot.model import Cluster, Cmdline, Facts, Nic, Node
+    from osr_boot.model import Cluster, Cmdline, Facts, Link, Nic, Node
 
 _HINT = "correct cluster.conf and make the image again; until then rd.osr.node=NAME on the kernel command line decides"
 _MOST_NODES = 10
@@ -45,7 +45,7 @@ def identify(cmdline: Cmdline, facts: Facts, cluster: Cluster) -> Identity:
         return Identity(word.node, word.text, tuple(_objections(word.node, cmdline, facts, cluster)))
     evidence = _hardware(cmdline, facts, cluster)
     if not evidence:
-        seen = ", ".join(f"{link.name} {link.mac}".strip() for link in facts.nics if link.name != "lo")
+        seen = ", ".join(_seen(link) for link in facts.nics if link.name != "lo")
         raise NotYet(f"no link of this machine is in cluster.conf (links: {seen})" if seen else "no link was found")
     first = evidence[0]
     for other in evidence[1:]:
@@ -67,7 +67,7 @@ def unknown_machine(facts: Facts, cluster: Cluster, *, bootif: str = "") -> str:
     """Return what to tell about a machine that no node matches: its links, the nodes, a stanza ready to paste."""
     links = [link for link in facts.nics if link.name != "lo" and link.mac]
     lines = ["links of this machine:"] if links else ["no link was found: is the driver in the image?"]
-    lines += [f"  {link.name} {link.mac}".replace("   ", "  ") for link in links]
+    lines += [f"  {_seen(link)}" for link in links]
     lines.append(f'nodes of cluster "{cluster.name}" (config_version {cluster.config_version}):')
     lines += [f'  {node.nodeid} "{node.name}" {" ".join(node.macs)}' for node in cluster.nodes[:_MOST_NODES]]
     if len(cluster.nodes) > _MOST_NODES:
@@ -79,6 +79,10 @@ def unknown_machine(facts: Facts, cluster: Cluster, *, bootif: str = "") -> str:
     lines += _stanza((link.name if link else "") or "eth0", link.mac if link else bootif or "MAC", cluster)
     lines.append("then raise config_version and make the image again; or boot it once with rd.osr.node=NAME")
     return "\n".join(lines)
+
+
+def _seen(link: Link) -> str:
+    return f"{link.name} {link.mac}" if link.name else link.mac
 
 
 def _explicit(cmdline: Cmdline, cluster: Cluster) -> Evidence | None:

@@ -43,9 +43,7 @@ def _element(element: vocabulary.Element, path: tuple[str, ...]) -> Iterator[str
         return
     here = (*path, element.name)
     yield f'.SS "{"/".join(here)}"'
-    remarks = [f"may stand more than once below {path[-1]}" if element.many else ""]
-    remarks.append("" if element.effect else "accepted, without effect in this version")
-    yield _escaped("; ".join(filter(None, (element.meaning or "see below", *remarks))) + ".")
+    yield _escaped(element.described(path[-1] if path else ""))
     for attribute in element.attributes:
         yield ".TP"
         yield f".B {attribute.name}"

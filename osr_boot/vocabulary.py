@@ -42,6 +42,12 @@ class Element:
     effect: bool = True
     """False: accepted, but this version does nothing with it, and says so"""
 
+    def described(self, parent: str) -> str:
+        """Return in words what it is, and what a manual adds to that; `parent` is the name of the element around it."""
+        remarks = [f"may stand more than once below `{parent}`" if self.many else ""]
+        remarks.append("" if self.effect else "accepted, without effect in this version")
+        return "; ".join(filter(None, (self.meaning, *remarks))) + "."
+
     def attribute(self, name: str) -> Attribute | None:
         """Return the attribute of that name, None if there is none."""
         return self._attributes.get(name)
@@ -191,7 +197,9 @@ CLUSTERNODE = Element(
         Element(
             "fence",
             "how the node is fenced",
-            children=(Element("method", "", children=(_foreign("device", ""),), ours=False, many=True),),
+            children=(
+                Element("method", "one way to fence it", children=(_foreign("device", ""),), ours=False, many=True),
+            ),
             ours=False,
         ),
         _foreign("unfence", ""),

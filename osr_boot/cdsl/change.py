@@ -8,6 +8,7 @@ there before its turn, which is why nothing is ever overwritten.
 from __future__ import annotations
 
 import json
+import shlex
 
 from osr_boot.errors import ConfigError
 from osr_boot.value import Value
@@ -53,15 +54,16 @@ class Change(Value):
 
     def lines(self) -> tuple[str, ...]:
         """Return the change as commands, for a person who wants to see them beforehand."""
-        return (
-            *(f"mkdir /{path}" for _, path in self.made),
-            *(f"cp -a /{source} /{path}" for source, path in self.copies),
-            *(f"ln -s {says} /{path}" for says, path in self.links),
-            *(f"mkdir /{path}  # or an empty file, like /{like}" for like, path in self.points),
-            *(f"mv -n /{source} /{path}" for source, path in self.moves),
-            *(f"rm -r /{path}" for path in self.trash),
-            *(f"rmdir /{path}" for path in self.emptied),
+        commands = (
+            *(("mkdir", f"/{path}") for _, path in self.made),
+            *(("cp", "-a", f"/{source}", f"/{path}") for source, path in self.copies),
+            *(("ln", "-s", says, f"/{path}") for says, path in self.links),
+            *(("cp", "-a", "--attributes-only", f"/{like}", f"/{path}") for like, path in self.points),
+            *(("mv", "-n", f"/{source}", f"/{path}") for source, path in self.moves),
+            *(("rm", "-r", f"/{path}") for path in self.trash),
+            *(("rmdir", f"/{path}") for path in self.emptied),
         )
+        return tuple(map(shlex.join, commands))
 
 
 def beside(path: str, mark: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from osr_boot.cdsl.change import NEW, Change, beside
+from osr_boot.cdsl.change import NEW, OLD, Change, beside
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, data, places, target
 from osr_boot.value import Value
 
@@ -51,7 +51,7 @@ def _links(inventory: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Iterat
         if kind == "link":
             says = disk.says(place)
             if says != wanted:
-                old = beside(place, ".osr-old.")
+                old = beside(place, OLD)
                 again = _relinked(place, wanted, moves=((place, old),), trash=(old,))
                 yield Fault(cdsl.path, place, f"leads to {says}, not to {wanted}", f"ln -sfn {wanted} /{place}", again)
             continue

@@ -216,8 +216,11 @@ def _content(full: str) -> dict[bytes, tuple[object, ...]]:
         if stat.S_ISLNK(status.st_mode):
             held = os.readlink(path)
         elif stat.S_ISREG(status.st_mode):
+            seen = hashlib.blake2b()
             with open(path, "rb") as file:
-                held = hashlib.blake2b(file.read()).digest()
+                while piece := file.read(1 << 20):  # a database need not fit into memory
+                    seen.update(piece)
+            held = seen.digest()
         elif stat.S_ISDIR(status.st_mode):
             todo += [entry.path for entry in os.scandir(path)]
         found[path[len(begin) + 1 :]] = (status.st_mode, status.st_uid, status.st_gid, status.st_rdev, held)

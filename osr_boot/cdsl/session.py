@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -73,8 +74,8 @@ def changes(
     if os.geteuid() != 0 and not options.dry_run:
         raise OsrError("changing a shared root is for its root user", hint="run it as root, or with --dry-run")
     done: list[dict[str, object]] = []
-    with Lock(top, what) as lock:
-        if lock.stale:
+    with contextlib.nullcontext() if options.dry_run else Lock(top, what) as lock:
+        if lock and lock.stale:
             sys.stderr.write(f"osr: a lock was left behind by {terminal.line(lock.stale)}\n")
         if not options.dry_run and (recovered := recover(disk)):
             sys.stderr.write(f"osr: an interrupted change was {terminal.line(recovered)}\n")

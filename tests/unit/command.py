@@ -30,3 +30,8 @@ def osr(*words: str, program: str = "osr") -> Said:
             status = end.code if isinstance(end.code, int) else 1
     assert "Traceback" not in err.getvalue()
     return Said(status, out.getvalue(), err.getvalue())
+
+
+def cdsl(root: Path, word: str, *words: str) -> Said:
+    """Run a word of `osr cdsl` on a root."""
+    return osr("cdsl", word, "--root", str(root), *words)

@@ -9,15 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.command import osr
+from tests.unit.command import cdsl
 
-pytestmark = pytest.mark.programs  # cp
-
-
-@pytest.fixture(autouse=True)
-def _as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only root changes a shared root; for one's own files anybody will do."""
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
+pytestmark = [pytest.mark.programs, pytest.mark.usefixtures("as_root")]  # cp
 
 
 @pytest.fixture
@@ -32,7 +26,7 @@ def root(tmp_path: Path) -> Path:
         ("create", "-s", "/var/lib"),
         ("create", "-a", "/etc/hosts"),
     ):
-        assert osr("cdsl", words[0], "--root", str(tmp_path), *words[1:]).status == 0
+        assert cdsl(tmp_path, *words).status == 0
     return tmp_path
 
 
@@ -64,7 +58,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 def test_nothing_to_say(root: Path) -> None:
-    said = osr("cdsl", "check", "--root", str(root))
+    said = cdsl(root, "check")
     assert (said.status, said.out, said.err) == (0, "", "")
 
 
@@ -72,18 +66,18 @@ def test_nothing_to_say(root: Path) -> None:
 def test_a_fault_is_found_and_mended(root: Path, name: str) -> None:
     spoil, words = FAULTS[name]
     spoil(root)
-    said = osr("cdsl", "check", "--root", str(root))
+    said = cdsl(root, "check")
     assert said.status == 1
     assert said.out.startswith(f"{words}\n  ")
     assert len(said.out.splitlines()) == 2
-    repaired = osr("cdsl", "check", "--root", str(root), "--repair", "--node", "1")
+    repaired = cdsl(root, "check", "--repair", "--node", "1")
     assert (repaired.status, repaired.err) == (0, "")
-    assert osr("cdsl", "check", "--root", str(root)).out == ""
+    assert cdsl(root, "check").out == ""
 
 
 def test_what_replaced_a_link_becomes_the_nodes_own(root: Path) -> None:
     replaced(root)
-    osr("cdsl", "check", "--root", str(root), "--repair", "--node", "2")
+    cdsl(root, "check", "--repair", "--node", "2")
     assert (root / "cluster/cdsl/2/etc/hosts").read_text() == "new\n"
     assert (root / "cluster/cdsl/2/etc/hosts.orig").read_text() == "old\n"
     assert (root / "cluster/cdsl/1/etc/hosts").read_text() == "old\n"
@@ -92,20 +86,20 @@ def test_what_replaced_a_link_becomes_the_nodes_own(root: Path) -> None:
 
 def test_whose_it_is_is_not_guessed(root: Path) -> None:
     replaced(root)
-    said = osr("cdsl", "check", "--root", str(root), "--repair")
+    said = cdsl(root, "check", "--repair")
     assert said.status == 1
     assert (root / "etc/hosts").read_text() == "new\n"
 
 
 def test_what_is_lost_is_said(root: Path) -> None:
     shutil.rmtree(root / "cluster/shared/var/lib")
-    said = osr("cdsl", "check", "--root", str(root), "--repair")
+    said = cdsl(root, "check", "--repair")
     assert said.status == 1
-    assert "/cluster/shared/var/lib: what is shared is missing" in osr("cdsl", "check", "--root", str(root)).out
+    assert "/cluster/shared/var/lib: what is shared is missing" in cdsl(root, "check").out
 
 
 def test_many_faults_at_once(root: Path) -> None:
     for spoil in (FAULTS["link missing"][0], FAULTS["copy missing"][0], FAULTS["layout"][0]):
         spoil(root)
-    assert len(osr("cdsl", "check", "--root", str(root)).out.splitlines()) == 6
-    assert osr("cdsl", "check", "--root", str(root), "--repair").status == 0
+    assert len(cdsl(root, "check").out.splitlines()) == 6
+    assert cdsl(root, "check", "--repair").status == 0

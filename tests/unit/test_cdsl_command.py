@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +14,9 @@ import pytest
 from osr_boot.cdsl import lock, session
 from osr_boot.cdsl.lock import Lock
 from osr_boot.errors import OsrError
-from tests.unit.command import Said, osr
+from tests.unit.command import cdsl
 
-pytestmark = pytest.mark.programs  # cp
-
-
-@pytest.fixture(autouse=True)
-def _as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only root changes a shared root; for one's own files anybody will do."""
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
+pytestmark = [pytest.mark.programs, pytest.mark.usefixtures("as_root")]  # cp
 
 
 @pytest.fixture
@@ -33,15 +28,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(root: Path, *words: str) -> Said:
-    return osr("cdsl", words[0], "--root", str(root), *words[1:])
-
-
 def test_the_sequence_of_the_howto(root: Path) -> None:
-    assert run(root, "init", "--nodes", "2").out == "make the directories for CDSLs\n"
+    assert cdsl(root, "init", "--nodes", "2").out == "make the directories for CDSLs\n"
     for words in (("-a", "/var"), ("-s", "/var/lib"), ("-a", "/etc/sysconfig/network")):
-        assert run(root, "create", *words).status == 0
-    assert run(root, "list").out.splitlines() == [
+        assert cdsl(root, "create", *words).status == 0
+    assert cdsl(root, "list").out.splitlines() == [
         "hostdependent  link  /etc/sysconfig/network",
         "hostdependent  link  /var",
         "shared         link  /var/lib",
@@ -55,9 +46,9 @@ def test_the_sequence_of_the_howto(root: Path) -> None:
 
 
 def test_a_dry_run_changes_nothing(root: Path) -> None:
-    run(root, "init", "--nodes", "2")
+    cdsl(root, "init", "--nodes", "2")
     before = sorted(root.rglob("*"))
-    said = run(root, "create", "-a", "/var", "--dry-run")
+    said = cdsl(root, "create", "-a", "/var", "--dry-run")
     assert said.status == 0
     assert "  cp -a /var /cluster/cdsl/2/.osr-new.var\n" in said.out
     assert "  mv -n /var /cluster/cdsl/1/var\n" in said.out
@@ -67,11 +58,11 @@ def test_a_dry_run_changes_nothing(root: Path) -> None:
 
 
 def test_the_answers_of_programs(root: Path) -> None:
-    run(root, "init", "--nodes", "2")
-    made = json.loads(run(root, "create", "-a", "/var", "--json").out)
+    cdsl(root, "init", "--nodes", "2")
+    made = json.loads(cdsl(root, "create", "-a", "/var", "--json").out)
     assert made["format"] == 1
     assert [change["what"] for change in made["changes"]] == ["make /var host-dependent"]
-    assert json.loads(run(root, "list", "--json").out)["cdsls"][0]["path"] == "var"
+    assert json.loads(cdsl(root, "list", "--json").out)["cdsls"][0]["path"] == "var"
 
 
 @pytest.mark.parametrize(
@@ -117,13 +108,13 @@ def test_the_answers_of_programs(root: Path) -> None:
     ],
 )
 def test_refusals_change_nothing(root: Path, words: tuple[str, ...], status: int, reason: str) -> None:
-    run(root, "init", "--nodes", "2")
-    run(root, "create", "-a", "/var")
+    cdsl(root, "init", "--nodes", "2")
+    cdsl(root, "create", "-a", "/var")
     (root / "cluster/cdsl/2/var/lib/dpkg/status").write_text("another\n")
     (root / "link").symlink_to("/etc")
     (root / "etc/link2").symlink_to("../../../..")
     before = sorted(root.rglob("*"))
-    said = run(root, *words)
+    said = cdsl(root, *words)
     assert (said.status, said.out) == (status, "")
     assert reason in said.err
     assert sorted(root.rglob("*")) == before
@@ -134,25 +125,25 @@ def test_refusals_change_nothing(root: Path, words: tuple[str, ...], status: int
     [("", "is empty"), ("{", "cannot be read"), ('{"format": 9}', "has format 9")],
 )
 def test_a_broken_inventory(root: Path, text: str, reason: str) -> None:
-    run(root, "init", "--nodes", "2")
+    cdsl(root, "init", "--nodes", "2")
     (root / "cluster/cdsl_inventory.json").write_text(text)
-    said = run(root, "create", "-a", "/var")
+    said = cdsl(root, "create", "-a", "/var")
     assert said.status == 2
     assert reason in said.err
     assert (root / "var/lib").is_dir()
 
 
 def test_no_inventory(root: Path) -> None:
-    assert "`osr cdsl init` makes it" in run(root, "list").err
+    assert "`osr cdsl init` makes it" in cdsl(root, "list").err
     (root / ".cdsl_inventory.xml").write_text("<cdsls/>")
-    assert "`osr cdsl migrate`" in run(root, "list").err
-    assert run(root, "init").err.startswith(f"osr: {root}/etc/cluster/cluster.conf: there is no such file")
+    assert "`osr cdsl migrate`" in cdsl(root, "list").err
+    assert cdsl(root, "init").err.startswith(f"osr: {root}/etc/cluster/cluster.conf: there is no such file")
 
 
 def test_an_interrupted_change_is_finished_first(root: Path) -> None:
-    run(root, "init", "--nodes", "2")
+    cdsl(root, "init", "--nodes", "2")
     (root / ".osr-cdsl-journal.json.new").write_text("{")
-    assert run(root, "recover").status == 0
+    assert cdsl(root, "recover").status == 0
     assert not (root / ".osr-cdsl-journal.json.new").exists()
 
 
@@ -197,7 +188,7 @@ def test_the_words_of_a_dead_process_are_a_stale_lock(root: Path) -> None:
     (root / lock.NAME).write_text('{"host": "node2", "pid": 77, "since": 1700000000, "what": "create /var"}')
     with Lock(str(root), "x") as taken:
         assert taken.stale.startswith("process 77 on node2 (create /var, since 2023-")
-    said = run(root, "init", "--nodes", "1")
+    said = cdsl(root, "init", "--nodes", "1")
     assert said.err == ""
 
 
@@ -218,12 +209,12 @@ def test_relative_links_that_lead_out_are_made_absolute(root: Path) -> None:
     (root / "var/lib/status").symlink_to("dpkg/status")
     (root / "var/lib/up").symlink_to("../lib/dpkg")
     (root / "var/lib/absolute").symlink_to("/run")
-    run(root, "init", "--nodes", "2")
+    cdsl(root, "init", "--nodes", "2")
     assert (
         "  mv -n /cluster/cdsl/2/var/.osr-new.run /cluster/cdsl/2/var/run\n"
-        in run(root, "create", "-a", "/var", "--dry-run").out
+        in cdsl(root, "create", "-a", "/var", "--dry-run").out
     )
-    assert run(root, "create", "-a", "/var").status == 0
+    assert cdsl(root, "create", "-a", "/var").status == 0
     for node in ("1", "2", "default"):
         tree = root / "cluster/cdsl" / node / "var"
         said = {name: os.readlink(tree / name) for name in ("run", "lib/lock", "lib/status", "lib/up", "lib/absolute")}
@@ -232,13 +223,30 @@ def test_relative_links_that_lead_out_are_made_absolute(root: Path) -> None:
             "lib/absolute": "/run",
         }  # fmt: skip
         assert not [path for path in tree.rglob("*") if path.name.startswith(".osr-")]
-    run(root, "create", "-s", "/var/lib")
+    cdsl(root, "create", "-s", "/var/lib")
     assert os.readlink(root / "cluster/shared/var/lib/up") == "/var/lib/dpkg"
 
 
 def test_somebody_else_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    said = run(root, "init", "--nodes", "2")
+    said = cdsl(root, "init", "--nodes", "2")
     assert (said.status, said.out) == (1, "")
     assert said.err == "osr: changing a shared root is for its root user\n  run it as root, or with --dry-run\n"
     assert not (root / "cluster").exists()
+
+
+def test_a_dry_run_needs_no_right_to_write(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cdsl(root, "init", "--nodes", "2")
+    (root / lock.NAME).unlink()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    said = cdsl(root, "create", "-a", "/var", "--dry-run")
+    assert (said.status, said.err) == (0, "")
+    assert not (root / lock.NAME).exists()
+
+
+def test_commands_can_be_pasted_whatever_a_path_is_called(root: Path) -> None:
+    (root / "etc/it's a; file").write_text("x")
+    cdsl(root, "init", "--nodes", "1")
+    said = cdsl(root, "create", "-a", "/etc/it's a; file", "--dry-run")
+    (copy,) = (line.strip() for line in said.out.splitlines() if line.strip().startswith("cp"))
+    assert shlex.split(copy)[2:] == ["/etc/it's a; file", "/cluster/cdsl/default/etc/.osr-new.it's a; file"]

@@ -16,15 +16,11 @@ from osr_boot.commands import OLD_NAMES
 from tests.unit.command import Said, osr
 from tests.unit.test_docs import block, rows, section, text
 
+pytestmark = pytest.mark.usefixtures("as_root")
+
 DOCUMENT = text("docs/cdsl.md")
 WHERE = "/mnt/newroot"
 ROWS = rows(section(DOCUMENT, "## The programs of old"))[1:]
-
-
-@pytest.fixture(autouse=True)
-def _as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only root changes a shared root; for one's own files anybody will do."""
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
 
 
 @pytest.fixture

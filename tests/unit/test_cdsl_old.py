@@ -18,6 +18,8 @@ from osr_boot.linux import Linux
 from tests.unit.command import Said, osr
 from tests.unit.test_cdsl_inventory import OLD_1
 
+pytestmark = pytest.mark.usefixtures("as_root")
+
 GOOD = str(Path(__file__).parents[1] / "golden/findings/good.conf")
 ROOT = ("--root=/r",)
 TABLE: dict[str, tuple[str, str]] = {
@@ -74,12 +76,6 @@ TABLE: dict[str, tuple[str, str]] = {
     "com-cdslinvadm": ("", 'there is no command ""'),
     "com-cdslinvadm recover": ("", 'there is no command "recover"'),
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only root changes a shared root; for one's own files anybody will do."""
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
 
 
 def options(typed: str) -> Any:

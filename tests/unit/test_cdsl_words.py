@@ -13,16 +13,10 @@ from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl import oldxml, paths, session
 from osr_boot.cdsl.inventory import Inventory
 from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, Cdsl, Layout
-from tests.unit.command import Said, osr
+from tests.unit.command import cdsl
 from tests.unit.test_cdsl_inventory import OLD_1, OLD_2
 
-pytestmark = pytest.mark.programs  # cp
-
-
-@pytest.fixture(autouse=True)
-def _as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only root changes a shared root; for one's own files anybody will do."""
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
+pytestmark = [pytest.mark.programs, pytest.mark.usefixtures("as_root")]  # cp
 
 
 @pytest.fixture
@@ -32,17 +26,13 @@ def root(tmp_path: Path) -> Path:
     for path in ("var/lib/dpkg/status", "etc/sysconfig/network", "etc/hosts", "etc/motd"):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text("installed\n")
-    run(root, "init", "--nodes", "2")
-    run(root, "create", "-a", "/var", "-s", "/var/lib", "-a", "/etc/sysconfig/network")
+    cdsl(root, "init", "--nodes", "2")
+    cdsl(root, "create", "-a", "/var", "-s", "/var/lib", "-a", "/etc/sysconfig/network")
     return root
 
 
-def run(root: Path, *words: str) -> Said:
-    return osr("cdsl", words[0], "--root", str(root), *words[1:])
-
-
 def good(root: Path, *words: str) -> str:
-    said = run(root, *words)
+    said = cdsl(root, *words)
     assert said.status == 0, said.err
     return said.out
 
@@ -102,8 +92,8 @@ def test_paths_from_the_current_directory(root: Path, monkeypatch: pytest.Monkey
 
 def test_a_resolved_path_is_taken_as_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root / "etc")
-    assert "/hosts is not there" in run(root, "create", "-S", "-a", "hosts").err
-    assert "/cdsl.local/var is no CDSL" in run(root, "show", "--resolved", "/cdsl.local/var").err
+    assert "/hosts is not there" in cdsl(root, "create", "-S", "-a", "hosts").err
+    assert "/cdsl.local/var is no CDSL" in cdsl(root, "show", "--resolved", "/cdsl.local/var").err
     assert good(root, "show", "/cdsl.local/var").startswith("/var\n")
 
 
@@ -130,7 +120,7 @@ def test_create_for_some_nodes(root: Path) -> None:
 
 
 def test_a_dry_run_of_several_says_what_it_leaves_out(root: Path) -> None:
-    said = run(root, "create", "-a", "/etc/hosts", "-a", "/etc/motd", "--dry-run")
+    said = cdsl(root, "create", "-a", "/etc/hosts", "-a", "/etc/motd", "--dry-run")
     assert said.err == "osr: after that, 1 more, planned on what it leaves\n"
 
 
@@ -163,11 +153,11 @@ def test_a_name_that_ends_like_a_node_is_no_other_copy(root: Path) -> None:
 
 def test_remove_of_what_is_broken(root: Path) -> None:
     (root / "cluster/cdsl/1/etc/sysconfig/network").unlink()
-    assert "node 1 has no copy" in run(root, "remove", "--from", "1", "/etc/sysconfig/network").err
+    assert "node 1 has no copy" in cdsl(root, "remove", "--from", "1", "/etc/sysconfig/network").err
     good(root, "remove", "--force", "/etc/sysconfig/network")
     assert (root / "etc/sysconfig/network").read_text() == "installed\n"
     shutil.rmtree(root / "cluster/shared/var/lib")
-    assert run(root, "remove", "/var/lib").status == 1
+    assert cdsl(root, "remove", "/var/lib").status == 1
     good(root, "remove", "--force", "/var/lib")
     assert not os.path.lexists(root / "cluster/cdsl/1/var/lib")
 
@@ -176,7 +166,7 @@ def test_remove_never_takes_new_content_for_a_link(root: Path) -> None:
     (root / "etc/sysconfig/network").unlink()
     (root / "etc/sysconfig/network").write_text("new\n")
     for words in (("--from", "1"), ("--force",), ("--force", "--delete")):
-        said = run(root, "remove", *words, "/etc/sysconfig/network")
+        said = cdsl(root, "remove", *words, "/etc/sysconfig/network")
         assert (said.status, "the link has been replaced by a file" in said.err) == (1, True)
     assert (root / "etc/sysconfig/network").read_text() == "new\n"
 
@@ -200,7 +190,7 @@ def test_show(root: Path) -> None:
         "links": [{"node": "", "path": "var", "says": "cdsl.local/var", "wanted": "cdsl.local/var"}],
     }  # fmt: skip
     assert said["data"][1] == {"node": "2", "path": "cluster/cdsl/2/var", "there": True}
-    assert "it is in /var, which is hostdependent" in run(root, "show", "/var/log").err
+    assert "it is in /var, which is hostdependent" in cdsl(root, "show", "/var/log").err
 
 
 def test_show_in_bind_style(root: Path) -> None:
@@ -220,13 +210,13 @@ def test_list_in_other_forms(root: Path) -> None:
 def test_check_of_some(root: Path) -> None:
     (root / "cluster/cdsl/2/var/lib").unlink()
     (root / "etc/sysconfig/network").unlink()
-    assert len(run(root, "check").out.splitlines()) == 4
-    assert len(run(root, "check", "/var").out.splitlines()) == 2
-    assert run(root, "check", "/var", "--norecursive").status == 0
-    assert run(root, "check", "/var/lib", "--norecursive").status == 1
-    said = run(root, "check", "--repair", "--json", "/var")
+    assert len(cdsl(root, "check").out.splitlines()) == 4
+    assert len(cdsl(root, "check", "/var").out.splitlines()) == 2
+    assert cdsl(root, "check", "/var", "--norecursive").status == 0
+    assert cdsl(root, "check", "/var/lib", "--norecursive").status == 1
+    said = cdsl(root, "check", "--repair", "--json", "/var")
     assert (said.status, len(json.loads(said.out)["changes"]), json.loads(said.out)["faults"]) == (0, 1, [])
-    assert run(root, "check").status == 1
+    assert cdsl(root, "check").status == 1
 
 
 # --- nodes, settings
@@ -236,7 +226,7 @@ def test_node_remove_keeps_what_it_has(root: Path) -> None:
     good(root, "node-remove", "2")
     assert inventory(root).nodes == ("1",)
     assert (root / "cluster/cdsl/2/etc/sysconfig/network").is_file()
-    assert run(root, "check").status == 0
+    assert cdsl(root, "check").status == 0
 
 
 def test_node_remove_with_its_tree(root: Path) -> None:
@@ -248,21 +238,21 @@ def test_node_remove_with_its_tree(root: Path) -> None:
 
 def test_node_remove_of_the_last_one_that_has_a_path(root: Path) -> None:
     good(root, "create", "-a", "/etc/hosts", "1", "2", "/etc/motd", "2")
-    assert "/etc/motd is for node 2 alone" in run(root, "node-remove", "2").err
+    assert "/etc/motd is for node 2 alone" in cdsl(root, "node-remove", "2").err
     good(root, "node-remove", "1")
     assert [cdsl.nodes for cdsl in inventory(root).cdsls[:2]] == [("2",), ("2",)]
 
 
 def test_node_remove_of_this_machine(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "mounted_node", lambda *_: "2")
-    assert "node 2 is this machine" in run(root, "node-remove", "2").err
+    assert "node 2 is this machine" in cdsl(root, "node-remove", "2").err
 
 
 def test_node_add_of_a_node_that_cluster_conf_does_not_know(root: Path) -> None:
     good_conf = Path(__file__).parents[1] / "golden/findings/good.conf"
-    said = run(root, "node-add", "77", "--clusterconf", str(good_conf))
+    said = cdsl(root, "node-add", "77", "--clusterconf", str(good_conf))
     assert (said.status, said.err.splitlines()[0]) == (0, 'osr: cluster.conf knows no node "77"')
-    assert run(root, "node-add", "78").err == ""
+    assert cdsl(root, "node-add", "78").err == ""
 
 
 def test_get(root: Path) -> None:
@@ -285,7 +275,7 @@ def test_set_before_there_are_cdsls(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "c/trees").iterdir()) == ["1", "2", "3", "all"]
     assert not (tmp_path / "cluster/cdsl").exists()
     assert not (tmp_path / "cdsl.local").exists()
-    assert run(tmp_path, "check").status == 0
+    assert cdsl(tmp_path, "check").status == 0
 
 
 @pytest.mark.parametrize(
@@ -295,7 +285,7 @@ def test_set_before_there_are_cdsls(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_directories_in_each_others_way(tmp_path: Path, key: str, value: str) -> None:
     good(tmp_path, "init", "--nodes", "1")
-    said = run(tmp_path, "set", key, value)
+    said = cdsl(tmp_path, "set", key, value)
     assert (said.status, said.err.startswith(f'osr: {key}: "')) == (2, True)
 
 
@@ -342,7 +332,7 @@ def test_migrate_an_inventory_that_lies_in_a_cdsl(root: Path) -> None:
     assert said == f"take over 2 CDSLs of 2 nodes from {place}\n"
     assert inventory(root) == inventories.loads(OLD_1)
     assert (root / place.lstrip("/")).read_text() == OLD_1
-    again = run(root, "migrate")
+    again = cdsl(root, "migrate")
     assert (again.status, "there is /cluster/cdsl_inventory.json already" in again.err) == (1, True)
     (root / inventories.PATH).write_text("broken")
     good(root, "migrate", "--force")
@@ -371,6 +361,6 @@ def test_migrate_takes_the_nodes_from_the_directories_where_none_are_named(tmp_p
 def test_migrate_of_two_different_inventories(root: Path) -> None:
     old(root, OLD_1, "cluster/shared/var/lib/cdsl/cdsl_inventory.xml")
     (root / ".cdsl_inventory.xml").write_text(OLD_2)
-    said = run(root, "migrate")
+    said = cdsl(root, "migrate")
     assert (said.status, "there are different inventories" in said.err) == (2, True)
-    assert "cannot be read" in run(root, "migrate", "--source", "/nowhere").err
+    assert "cannot be read" in cdsl(root, "migrate", "--source", "/nowhere").err

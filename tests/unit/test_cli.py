@@ -234,3 +234,12 @@ def test_the_command_as_a_process(tmp_path: Path) -> None:
     assert ":13: error: " in done.stdout
     done = real("--debug", "check", "/nowhere", stdout=subprocess.PIPE)
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("out", ["/proc/nothing/x", "{directory}"])
+def test_what_cannot_be_written_is_named_and_is_no_defect(tmp_path: Path, out: str) -> None:
+    path = out.format(directory=tmp_path)
+    said = osr("compile", GOOD, "-o", path)
+    assert (said.status, said.out) == (1, "")
+    assert said.err.startswith(f"osr: {path.rstrip('x/')}")
+    assert "defect" not in said.err

@@ -154,11 +154,9 @@ def _element(element: vocabulary.Element, path: tuple[str, ...]) -> Iterator[str
     if element.opaque and not element.ours:
         return
     here = (*path, element.name)
-    remarks = [f"may stand more than once below `{path[-1]}`" if element.many else ""]
-    remarks.append("" if element.effect else "accepted, without effect in this version")
     yield f"### {'/'.join(here)}"
     yield ""
-    yield "; ".join(filter(None, (element.meaning, *remarks))) + "."
+    yield element.described(path[-1] if path else "")
     yield ""
     if element.attributes:
         yield from ("| attribute | meaning | default |", "|---|---|---|")
