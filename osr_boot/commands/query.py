@@ -55,7 +55,8 @@ def run(options: argparse.Namespace) -> int:
     from osr_boot.values import shown
 
     # `osr query FILE ...`: no query has a slash, and none ends like a file.
-    if options.program == "osr" and not options.xpath and options.words:
+    old = any(path in query.QUERIES for path in options.xpath)  # then an XPath stands among the words
+    if options.program == "osr" and options.words and not old:
         first = options.words[0]
         options.file = options.words.pop(0) if "/" in first or first.endswith((".conf", ".xml")) else options.file
     asked = list(_asked(options))

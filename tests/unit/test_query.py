@@ -657,6 +657,8 @@ def test_ten_thousand_nodes_take_no_longer_than_they_take_to_read(tmp_path: Path
 
 def test_the_file_may_stand_first() -> None:
     assert osr("query", GOOD, "nodename", "1") == Said(0, "node1\n", "")
+    assert osr("query", GOOD, "-q", "//clusternode[1]/@name") == Said(0, "node1\n", "")
+    assert osr("query", "-f", GOOD, "-q", "query_value", "/cluster/@name") == Said(0, "demo\n", "")
     assert osr("query", GOOD).err.startswith("osr: which query?\n")
     missing = osr("query", "missing.conf", "nodename", "1")
     assert missing.err.startswith("osr: missing.conf: cannot be read")
