@@ -30,17 +30,23 @@ class BindPaths(Operation):
         if not system.exists(file):
             return "no inventory"
         inventory = inventories.loads(system.read(file), source=f"/{inventories.PATH}")
-        bound = 0
+        bound, left = 0, ""
         for cdsl in inventory.cdsls:
             if cdsl.style != BIND or (cdsl.nodes and self.node not in cdsl.nodes):
                 continue
             lies = data(cdsl.path, cdsl.kind, self.node, inventory.layout, inventory.cdsls)
             source, target = (resolve(system, self.root, f"/{path}") for path in (lies, cdsl.path))
+            if cdsl.optional and not system.exists(source):
+                left += f", not /{cdsl.path}: /{lies} is missing"
+                continue
             for path, what in ((source, lies), (target, cdsl.path)):
                 if not system.exists(path):
-                    hint = "on a machine that has the root mounted: `osr cdsl check --repair`"
+                    hint = (
+                        "on a machine that has the root mounted: `osr cdsl check --repair`; one that may be missing is "
+                    )
+                    hint += "created with --optional"
                     raise OsrError(f"/{what} is missing on the shared root, for /{cdsl.path}", hint=hint)
             system.run(("mount", "--bind", source, target))
             system.write(*mount_unit(f"/{cdsl.path}"))
             bound += 1
-        return f"{bound} paths" if bound else "none"
+        return f"{bound} paths{left}" if bound else f"none{left}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from osr_boot.cdsl import planning
 from osr_boot.cdsl.change import NEW, OLD, Change, beside
-from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, data, places, target
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, data, detour, places, target
 from osr_boot.value import Value
 
 TYPE_CHECKING = False
@@ -36,6 +37,12 @@ def faults(inventory: Inventory, disk: Disk, *, current: str = "") -> Iterator[F
             there = disk.kind(path)
             mend = None if there else Change(f"make /{path}", made=(("", path),))
             yield Fault("", path, f"is a {there}" if there else "is missing", f"mkdir /{path}", mend)
+    place, wanted = detour(layout)
+    if place and not disk.exists(place):
+        mend = planning.with_detour(Change(f"make the link /{place}"), inventory, disk)
+        yield Fault("", place, "is missing: links in the nodes' trees lead over it", f"ln -s {wanted} /{place}", mend)
+    elif place and disk.says(place) != wanted:
+        yield _misled("", place, wanted, disk)
     for cdsl in inventory.cdsls:
         if cdsl.style != BIND:
             yield from _links(inventory, disk, cdsl, current)
@@ -49,11 +56,8 @@ def _links(inventory: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Iterat
         wanted = target(place, cdsl.path, cdsl.kind, layout, cdsls)
         kind = disk.kind(place)
         if kind == "link":
-            says = disk.says(place)
-            if says != wanted:
-                old = beside(place, OLD)
-                again = _relinked(place, wanted, moves=((place, old),), trash=(old,))
-                yield Fault(cdsl.path, place, f"leads to {says}, not to {wanted}", f"ln -sfn {wanted} /{place}", again)
+            if disk.says(place) != wanted:
+                yield _misled(cdsl.path, place, wanted, disk)
             continue
         if not kind:
             above = disk.kind(place.rpartition("/")[0]) if "/" in place else "directory"
@@ -73,6 +77,19 @@ def _links(inventory: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Iterat
         else:
             remedy = "look whose content it is; --node ID says so, for a host-dependent path"
             yield Fault(cdsl.path, place, message, remedy)
+
+
+def _misled(path: str, place: str, wanted: str, disk: Disk) -> Fault:
+    """Return the fault of a link that says something else than it should."""
+    old = beside(place, OLD)
+    again = _relinked(place, wanted, moves=((place, old),), trash=(old,)) if disk.kind(place) == "link" else None
+    says = disk.says(place)
+    message = f"leads to {says}, not to {wanted}" if says else f"is a {disk.kind(place)}, and no link to {wanted}"
+    if says.startswith("../") and says.lstrip("./") == wanted.lstrip("./"):
+        message = (
+            f"leads to {says}, which is right only where /.. is /: no service with a file system of its own sees it"
+        )
+    return Fault(path, place, message, f"ln -sfn {wanted} /{place}", again)
 
 
 def _relinked(place: str, says: str, *, moves: tuple[tuple[str, str], ...] = (), trash: tuple[str, ...] = ()) -> Change:

@@ -110,11 +110,12 @@ def normal(path: str) -> str:
 
 
 def _cdsl(value: Any) -> Cdsl:
-    texts = _texts({key: item for key, item in value.items() if key not in ("nodes", "time")})
-    time = value.get("time", 0.0)
-    if type(time) not in (int, float):
-        raise TypeError("a time is no number")
-    return Cdsl(**texts, nodes=tuple(_name(node) for node in value.get("nodes", ())), time=float(time))
+    texts = _texts({key: item for key, item in value.items() if key not in ("nodes", "time", "optional")})
+    time, optional = value.get("time", 0.0), value.get("optional", False)
+    if type(time) not in (int, float) or type(optional) is not bool:
+        raise TypeError("something else stands where a number or true or false belongs")
+    nodes = tuple(_name(node) for node in value.get("nodes", ()))
+    return Cdsl(**texts, nodes=nodes, time=float(time), optional=optional)
 
 
 def _texts(value: Any) -> dict[str, str]:

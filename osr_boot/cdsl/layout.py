@@ -40,6 +40,8 @@ class Cdsl(Value):
     """for whom; empty: for all nodes that there are"""
     time: float = 0.0
     """of creation, seconds since 1970"""
+    optional: bool = False
+    """bind style: a boot goes on where the node's copy is missing"""
 
 
 def parent(path: str, cdsls: Iterable[Cdsl]) -> Cdsl | None:
@@ -97,7 +99,28 @@ def places(path: str, nodes: Iterable[str], layout: Layout, cdsls: Iterable[Cdsl
 
 
 def target(place: str, path: str, kind: str, layout: Layout, cdsls: Iterable[Cdsl]) -> str:
-    """Return what the link at a place says. Relative, so that it holds below any prefix."""
+    """Return what the link at a place says. Relative, so that it holds below any prefix.
+
+    A link in a node's tree counts its way as it is seen through `cdsl.local`. Counted from where it really lies it
+    would climb above the root there; that leads somewhere only where `/..` is `/`, and not in a service's own file
+    system, which systemd builds below /run/systemd/unit-root: systemd-logind of 252 then fails with 226/NAMESPACE.
+    """
     below = expanded(path, kind, layout, cdsls)
     home = layout.shared if kind == SHARED else layout.link
+    if place.startswith(f"{layout.tree}/"):
+        inside = place[len(layout.tree) + 1 :].partition("/")[2]
+        place = f"{layout.link}/{inside}"
     return f"{'../' * place.count('/')}{home}/{below}"
+
+
+def detour(layout: Layout) -> tuple[str, str]:
+    """Return (place, what it says) of the one link that lets the links of the nodes' trees hold where they really lie.
+
+    From `cluster/cdsl/1/var` the `../../cluster/shared` that is right in `cdsl.local/var` leads to
+    `cluster/cdsl/cluster/shared`. Empty texts where the trees lie as high as they are seen.
+    """
+    above = layout.tree.split("/")[: layout.tree.count("/") + 1 - layout.link.count("/")]
+    if not above:
+        return "", ""
+    place = f"{'/'.join(above)}/{layout.shared}"
+    return place, f"{'../' * place.count('/')}{layout.shared}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl import rules
 from osr_boot.cdsl.change import NEW, OLD, Change, beside
-from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, SHARED, Cdsl, children, data, places, target
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, SHARED, Cdsl, children, data, detour, places, target
 from osr_boot.cdsl.rules import Already, free, refuse
 from osr_boot.errors import ConfigError, OsrError
 from osr_boot.value import replace
@@ -35,7 +35,23 @@ def init(inventory: Inventory, disk: Disk) -> Change:
     if not missing and disk.exists(inventories.PATH):
         raise Already("the directories for CDSLs are there already", hint="`osr cdsl list` shows what is in them")
     made = tuple(("", path) for path in missing)
-    return Change("make the directories for CDSLs", made=made, inventory=inventories.dumps(inventory))
+    change = Change("make the directories for CDSLs", made=made, inventory=inventories.dumps(inventory))
+    return with_detour(change, inventory, disk)
+
+
+def with_detour(change: Change, inventory: Inventory, disk: Disk) -> Change:
+    """Return the change with the link that the nodes' trees need, if it is not there."""
+    place, says = detour(inventory.layout)
+    if not place or disk.exists(place):
+        return change
+    staged = beside(place, NEW)
+    missing = [("", path) for path in _with_parents([place.rpartition("/")[0]]) if not disk.exists(path)]
+    return replace(
+        change,
+        made=tuple(dict.fromkeys((*change.made, *missing))),
+        links=(*change.links, (says, staged)),
+        moves=(*change.moves, (staged, place)),
+    )
 
 
 def create(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from osr_boot.cdsl import inventory as inventories
-from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, children, parent, places
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, children, detour, parent, places
 from osr_boot.errors import ConfigError, OsrError
 
 TYPE_CHECKING = False
@@ -40,6 +40,9 @@ def refuse(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> None:
     around = parent(path, inventory.cdsls)
     if around and around.kind == cdsl.kind:
         raise OsrError(f"/{path} is in /{around.path}, which is {_words(around.kind)} as a whole", hint="nothing to do")
+    if around and around.style == BIND and cdsl.style == LINK:
+        reason = f"a link in /{around.path}, which is bound, would count its way from another place"
+        raise OsrError(reason, hint="say --style bind")
     if cdsl.kind == SHARED and not around:
         raise OsrError(f"/{path} is shared by all nodes anyway: it is in no host-dependent path", hint="nothing to do")
     inner = children(path, inventory.cdsls)
@@ -58,7 +61,8 @@ def refuse(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> None:
 
 def node(name: str, layout: Layout) -> str:
     """Return the name of a node if it can be that of its tree. Raises ConfigError."""
-    if not name or "/" in name or name.startswith(".") or name in (layout.default, layout.expand):
+    own = detour(layout)[0].removeprefix(f"{layout.tree}/").split("/")[0]
+    if not name or "/" in name or name.startswith(".") or name in (layout.default, layout.expand, own):
         reason = f'a node\'s tree cannot be called "{name}"'
         raise ConfigError(reason, hint="write its id, or a name without slashes that does not begin with a dot")
     return name

@@ -5,7 +5,8 @@ from __future__ import annotations
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl.change import Change
 from osr_boot.cdsl.inventory import normal
-from osr_boot.cdsl.layout import HOSTDEPENDENT, LINK, Layout, data, places
+from osr_boot.cdsl.layout import HOSTDEPENDENT, LINK, Layout, data, detour, places
+from osr_boot.cdsl.planning import with_detour
 from osr_boot.errors import ConfigError, OsrError
 from osr_boot.value import replace
 
@@ -73,8 +74,12 @@ def setting(inventory: Inventory, disk: Disk, key: str, value: str) -> Change:
             raise OsrError(f"/{path} is a {disk.kind(path)}", hint="it must be a directory: move it away")
     wanted = {*_directories(after)}
     left = tuple(path for path in sorted(_directories(inventory), reverse=True) if path not in wanted)
-    text = inventories.dumps(after)
-    return Change(f"set {key} to {settings(after)[key]}", made=made, emptied=left, inventory=text)
+    what = f"set {key} to {settings(after)[key]}"
+    change = Change(what, made=made, emptied=left, inventory=inventories.dumps(after))
+    (before, _), (place, _) = detour(inventory.layout), detour(after.layout)
+    if before != place and disk.kind(before) == "link":
+        change = replace(change, trash=(before,))
+    return with_detour(change, after, disk)
 
 
 def remove_node(inventory: Inventory, disk: Disk, name: str, *, delete: bool = False) -> Change:
@@ -99,7 +104,8 @@ def migrate(disk: Disk, old: Inventory, source: str, *, force: bool = False) -> 
     if disk.exists(inventories.PATH) and not force:
         raise OsrError(f"there is /{inventories.PATH} already", hint="--force writes it anew")
     if not old.nodes:  # old tools counted on the directories
-        names = (name for name in disk.names(old.layout.tree) if name != old.layout.default)
+        own = detour(old.layout)[0].removeprefix(f"{old.layout.tree}/").split("/")[0]
+        names = (name for name in disk.names(old.layout.tree) if name not in (old.layout.default, own))
         found = tuple(name for name in names if disk.kind(f"{old.layout.tree}/{name}") == "directory")
         old = replace(old, nodes=found)
     directory = inventories.PATH.rpartition("/")[0]
@@ -188,14 +194,18 @@ def delete(inventory: Inventory, disk: Disk, *, force: bool = False) -> Change:
         reason = f"there are {len(inventory.cdsls)} CDSLs, /{inventory.cdsls[0].path} the first"
         raise OsrError(reason, hint="`osr cdsl remove` them first; --force leaves them as they are, and unknown")
     emptied = () if inventory.cdsls else tuple(sorted(_directories(inventory), reverse=True))
-    return Change("give up the CDSLs of this root", trash=(inventories.PATH,), emptied=emptied)
+    own = detour(inventory.layout)[0]
+    trash = (inventories.PATH, *([own] if emptied and disk.kind(own) == "link" else []))
+    return Change("give up the CDSLs of this root", trash=trash, emptied=emptied)
 
 
 def _directories(inventory: Inventory) -> tuple[str, ...]:
     """Return every directory of a layout and the inventory's, the outer before the inner."""
     layout = inventory.layout
     found: dict[str, None] = {inventories.PATH.rpartition("/")[0]: None}
-    for path in (layout.tree, layout.shared, layout.link, *(f"{layout.tree}/{name}" for name in inventory.trees)):
+    own = detour(layout)[0].rpartition("/")[0]
+    trees = (f"{layout.tree}/{name}" for name in inventory.trees)
+    for path in filter(None, (layout.tree, layout.shared, layout.link, own, *trees)):
         parts = path.split("/")
         found.update(dict.fromkeys("/".join(parts[:number]) for number in range(1, len(parts) + 1)))
     return tuple(found)

@@ -9,7 +9,7 @@ from osr_boot.cdsl import check as checking
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl import paths, planning, reports, session, upkeep
 from osr_boot.cdsl.disk import Disk
-from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, Cdsl, children, places
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl, children, parent, places
 from osr_boot.errors import ConfigError, OsrError
 from osr_boot.value import replace
 
@@ -75,7 +75,7 @@ def create(options: argparse.Namespace) -> int:
         if not current and (options.backup or options.force):
             hint = "name it with --node, or mount its tree"
             raise OsrError("whose content is kept? no node's tree is mounted here", hint=hint)
-        made = []
+        made: list[Cdsl] = []
         for option, words in wanted:
             for number, (word, nodes) in enumerate(paths.asked(words, there.nodes)):
                 path = session.path(options, word, there)
@@ -83,7 +83,9 @@ def create(options: argparse.Namespace) -> int:
                     known = f"known are {', '.join(there.nodes)}"
                     raise ConfigError(f'"{word}" is neither a node nor a path', hint=known)
                 kind = SHARED if option == "-s" else HOSTDEPENDENT
-                made.append(Cdsl(path, kind, options.style, nodes, session.now()))
+                around = parent(path, (*there.cdsls, *made))
+                style = options.style or (around.style if around else LINK)
+                made.append(Cdsl(path, kind, style, nodes, session.now(), options.optional and style == BIND))
         for cdsl in made:
             trees = there.trees_of(cdsl)
             # Nothing is lost by taking any: where copies differ, planning refuses.

@@ -31,8 +31,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     init.add_argument("--force", action="store_true", help="with --delete: though there are CDSLs, which stay as links")
     create = words.change("create", "make paths host-dependent, or shared again, in the order given")
     wanted(create)
-    text = "links to each node's copy, or its copy bound over the path by the boot (default: link)"
-    create.add_argument("--style", choices=("link", "bind"), default="link", help=text)
+    text = "links to each node's copy, or its copy bound over the path by the boot (default: as what it is in, or link)"
+    create.add_argument("--style", choices=("link", "bind"), help=text)
+    create.add_argument("--optional", action="store_true", help="bind style: a node boots without its copy, too")
     create.add_argument("-b", "--backup", action="store_true", help="keep what other nodes had as NAME.orig")
     create.add_argument("--force", action="store_true", help="throw away what other nodes had")
     create.add_argument("--node", metavar="ID", help="whose content it is, where no node's tree is mounted")

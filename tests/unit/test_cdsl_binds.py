@@ -53,6 +53,13 @@ def test_a_copy_that_is_missing_is_named() -> None:
         BindPaths("/sysroot", "2").execute(here)
 
 
+def test_a_copy_that_may_be_missing() -> None:
+    here = machine(inventory.dumps(Inventory(cdsls=(Cdsl("etc/fstab", HOSTDEPENDENT, BIND, optional=True),))))
+    said = BindPaths("/sysroot", "2").execute(here)
+    assert said == "none, not /etc/fstab: /cluster/cdsl/2/etc/fstab is missing"
+    assert here.ran == []
+
+
 def test_an_inventory_that_is_broken_is_an_error_of_ours() -> None:
     with pytest.raises(ConfigError, match="is empty"):
         BindPaths("/sysroot", "1").execute(machine(""))

@@ -40,6 +40,16 @@ def misled(root: Path) -> None:
     (root / "var").symlink_to("/elsewhere")
 
 
+def climbing(root: Path) -> None:
+    (root / "cluster/cdsl/2/var/lib").unlink()
+    (root / "cluster/cdsl/2/var/lib").symlink_to("../../../../cluster/shared/var/lib")
+
+
+def misled_detour(root: Path) -> None:
+    (root / "cluster/cdsl/cluster/shared").unlink()
+    (root / "cluster/cdsl/cluster/shared").symlink_to("/elsewhere")
+
+
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "link missing": (lambda root: (root / "etc/hosts").unlink(), "/etc/hosts: the link is missing"),
     "link of another node missing": (
@@ -53,6 +63,17 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "template missing": (
         lambda root: (root / "cluster/cdsl/default/etc/hosts").unlink(),
         "/cluster/cdsl/default/etc/hosts: node default has no copy"),
+    "link of the old tools": (
+        climbing, "/cluster/cdsl/2/var/lib: leads to ../../../../cluster/shared/var/lib, which is right only where "
+        "/.. is /: no service with a file system of its own sees it"),
+    "detour missing": (
+        lambda root: (root / "cluster/cdsl/cluster/shared").unlink(),
+        "/cluster/cdsl/cluster/shared: is missing: links in the nodes' trees lead over it"),
+    "detour missing with its directory": (
+        lambda root: shutil.rmtree(root / "cluster/cdsl/cluster"),
+        "/cluster/cdsl/cluster/shared: is missing: links in the nodes' trees lead over it"),
+    "detour misled": (
+        misled_detour, "/cluster/cdsl/cluster/shared: leads to /elsewhere, not to ../../../cluster/shared"),
     "layout": (lambda root: (root / "cdsl.local").rmdir(), "/cdsl.local: is missing"),
 }  # fmt: skip
 

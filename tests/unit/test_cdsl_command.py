@@ -28,6 +28,31 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_link_in_what_is_bound_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "srv/all").mkdir(parents=True)
+    cdsl(tmp_path, "init", "--nodes", "1")
+    assert cdsl(tmp_path, "create", "--style", "bind", "-a", "/srv").status == 0
+    said = cdsl(tmp_path, "create", "--style", "link", "-s", "/srv/all", "--node", "1")
+    assert (said.status, "a link in /srv, which is bound, would count its way from another place" in said.err) == (
+        1,
+        True,
+    )
+
+
+def test_what_is_in_a_bound_path_is_bound_too(tmp_path: Path) -> None:
+    (tmp_path / "srv/all").mkdir(parents=True)
+    cdsl(tmp_path, "init", "--nodes", "1")
+    words = ("--style", "bind", "--optional", "-a", "/srv"), ("-s", "/srv/all", "--node", "1")
+    assert [cdsl(tmp_path, "create", *one).status for one in words] == [0, 0]
+    listed = json.loads(cdsl(tmp_path, "list", "--json").out)["cdsls"]
+    assert [(one["style"], one["optional"]) for one in listed] == [("bind", True), ("bind", False)]
+
+
+def test_no_node_is_called_as_the_detour(tmp_path: Path) -> None:
+    cdsl(tmp_path, "init", "--nodes", "1")
+    assert 'a node\'s tree cannot be called "cluster"' in cdsl(tmp_path, "node-add", "cluster").err
+
+
 def test_the_sequence_of_the_howto(root: Path) -> None:
     assert cdsl(root, "init", "--nodes", "2").out == "make the directories for CDSLs\n"
     for words in (("-a", "/var"), ("-s", "/var/lib"), ("-a", "/etc/sysconfig/network")):
@@ -41,7 +66,7 @@ def test_the_sequence_of_the_howto(root: Path) -> None:
     assert os.readlink(root / "etc/sysconfig/network") == "../../cdsl.local/etc/sysconfig/network"
     for node in ("1", "2", "default"):
         assert (root / f"cluster/cdsl/{node}/etc/sysconfig/network").read_text() == "HOSTNAME=x\n"
-        assert os.readlink(root / f"cluster/cdsl/{node}/var/lib") == "../../../../cluster/shared/var/lib"
+        assert os.readlink(root / f"cluster/cdsl/{node}/var/lib") == "../../cluster/shared/var/lib"
     assert (root / "cluster/shared/var/lib/dpkg/status").read_text() == "installed\n"
 
 

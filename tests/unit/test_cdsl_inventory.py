@@ -15,7 +15,7 @@ FULL = Inventory(
     Layout(tree="c/t", shared="c/s", link="here", default="model", expand=".x"),
     ("1", "2", "ten"),
     (
-        Cdsl("etc/a b\n\udcff", HOSTDEPENDENT, BIND, ("1",), 12.5),
+        Cdsl("etc/a b\n\udcff", HOSTDEPENDENT, BIND, ("1",), 12.5, optional=True),
         Cdsl("var", HOSTDEPENDENT),
         Cdsl("var/lib", SHARED),
     ),

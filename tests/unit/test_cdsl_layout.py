@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
-from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, Cdsl, Layout, children, data, expanded, parent, places, target
+from osr_boot.cdsl.layout import (
+    HOSTDEPENDENT,
+    SHARED,
+    Cdsl,
+    Layout,
+    children,
+    data,
+    detour,
+    expanded,
+    parent,
+    places,
+    target,
+)
 
 H, S = HOSTDEPENDENT, SHARED
 LAYOUT = Layout()
@@ -21,12 +36,12 @@ ALL = (VAR, LIB, FOO, BAR, NETWORK)
         (NETWORK, "cluster/cdsl/1/etc/sysconfig/network", ["etc/sysconfig/network"],
          "../../cdsl.local/etc/sysconfig/network"),
         (LIB, "cluster/shared/var/lib", ["cluster/cdsl/1/var/lib", "cluster/cdsl/2/var/lib"],
-         "../../../../cluster/shared/var/lib"),
+         "../../cluster/shared/var/lib"),
         (FOO, "cluster/cdsl/1/var/.cdsl.lib/foo", ["cluster/shared/var/lib/foo"],
          "../../../../cdsl.local/var/.cdsl.lib/foo"),
         (BAR, "cluster/shared/var/lib/.cdsl.foo/bar",
          ["cluster/cdsl/1/var/.cdsl.lib/foo/bar", "cluster/cdsl/2/var/.cdsl.lib/foo/bar"],
-         "../../../../../../cluster/shared/var/lib/.cdsl.foo/bar"),
+         "../../../../cluster/shared/var/lib/.cdsl.foo/bar"),
     ],
     ids=lambda value: value.path if isinstance(value, Cdsl) else "",
 )  # fmt: skip
@@ -56,3 +71,38 @@ def test_other_names() -> None:
     layout = Layout(tree=".cluster/cdsl", shared=".cluster/shared", link=".cdsl.local", expand=".x")
     assert data("var/lib/foo", H, "a", layout, ALL) == ".cluster/cdsl/a/var/.x.lib/foo"
     assert target("var", "var", H, layout, ALL) == ".cdsl.local/var"
+    assert target(".cluster/cdsl/1/var/lib", "var/lib", S, layout, ALL) == "../../.cluster/shared/var/lib"
+
+
+@pytest.mark.parametrize(
+    ("layout", "place", "says"),
+    [
+        (LAYOUT, "cluster/cdsl/cluster/shared", "../../../cluster/shared"),
+        (Layout(tree="t", shared="s", link="l"), "t/s", "../s"),
+        (Layout(tree="a/t", shared="s", link="b/l"), "a/s", "../s"),
+        (Layout(tree="t", shared="s", link="b/l"), "", ""),
+        (Layout(tree="t", shared="s", link="c/b/l"), "", ""),
+    ],
+)
+def test_the_detour(layout: Layout, place: str, says: str) -> None:
+    assert detour(layout) == (place, says)
+
+
+@pytest.mark.parametrize("link", ["cdsl.local", "b/l"])
+@pytest.mark.parametrize("tree", ["cluster/cdsl", "t"])
+def test_links_in_a_nodes_tree_hold_from_both_places(tmp_path: Path, tree: str, link: str) -> None:
+    """What the kernel makes of them, below any prefix: as seen through the link directory, and from where they lie."""
+    layout = Layout(tree=tree, link=link)
+    root = tmp_path / "deep/below"
+    (root / "cluster/shared/var/lib").mkdir(parents=True)
+    (root / "cluster/shared/var/lib/x").touch()
+    (root / tree / "1/var").mkdir(parents=True)
+    place, says = detour(layout)
+    if place:
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        (root / place).symlink_to(says)
+    wanted = target(f"{tree}/1/var/lib", "var/lib", S, layout, ALL)
+    (root / tree / "1/var/lib").symlink_to(wanted)
+    assert (root / tree / "1/var/lib/x").exists()
+    shutil.copytree(root / tree / "1", root / link, symlinks=True)  # as a bind mount would show it
+    assert (root / link / "var/lib/x").exists()

@@ -138,7 +138,7 @@ def made(root: Path) -> Path:
 @pytest.mark.programs
 def test_the_sequence_of_the_howto(made: Path) -> None:
     assert os.readlink(made / "var") == "cdsl.local/var"
-    assert os.readlink(made / "cluster/cdsl/default/var/lib") == "../../../../cluster/shared/var/lib"
+    assert os.readlink(made / "cluster/cdsl/default/var/lib") == "../../cluster/shared/var/lib"
     assert (made / "cluster/cdsl/2/etc/sysconfig/network").read_text() == "installed\n"
     assert run(made, "com-cdslinvchk").status == 0
     assert run(made, "com-mkcdslinfrastructure", "--get", "tree").out == "cluster/cdsl\n"

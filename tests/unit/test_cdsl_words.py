@@ -180,9 +180,9 @@ def test_show(root: Path) -> None:
     assert good(root, "show", "/var/lib") == (
         f"/var/lib\n  type   shared\n  style  link\n  nodes  1, 2 (all)\n  since  {since}\n"
         "  data   /cluster/shared/var/lib\n"
-        "  link   /cluster/cdsl/1/var/lib -> ../../../../cluster/shared/var/lib\n"
-        "  link   /cluster/cdsl/2/var/lib -> (no link), should say ../../../../cluster/shared/var/lib\n"
-        "  link   /cluster/cdsl/default/var/lib -> ../../../../cluster/shared/var/lib\n"
+        "  link   /cluster/cdsl/1/var/lib -> ../../cluster/shared/var/lib\n"
+        "  link   /cluster/cdsl/2/var/lib -> (no link), should say ../../cluster/shared/var/lib\n"
+        "  link   /cluster/cdsl/default/var/lib -> ../../cluster/shared/var/lib\n"
     )
     said = json.loads(good(root, "show", "/var", "--json"))
     assert {key: said[key] for key in ("format", "path", "kind", "style", "nodes", "links")} == {
@@ -272,7 +272,10 @@ def test_set_before_there_are_cdsls(tmp_path: Path) -> None:
     assert inventory(tmp_path) == Inventory(
         Layout("c/trees", "cluster/shared", "here", "all", ".x"), ("1", "2", "3")
     )  # fmt: skip
-    assert sorted(path.name for path in (tmp_path / "c/trees").iterdir()) == ["1", "2", "3", "all"]
+    assert sorted(path.name for path in (tmp_path / "c/trees").iterdir()) == ["1", "2", "3", "all", "cluster"]
+    assert os.readlink(tmp_path / "c/trees/cluster/shared") == "../../../cluster/shared"
+    assert not (tmp_path / "cluster/cdsl").exists()
+    assert cdsl(tmp_path, "check").status == 0
     assert not (tmp_path / "cluster/cdsl").exists()
     assert not (tmp_path / "cdsl.local").exists()
     assert cdsl(tmp_path, "check").status == 0
