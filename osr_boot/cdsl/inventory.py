@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 
-from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl, Layout
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl, Cdsls, Layout
 from osr_boot.errors import ConfigError
 from osr_boot.value import Value, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 FORMAT = 1
@@ -27,7 +28,10 @@ class Inventory(Value):
     layout: Layout = Layout()
     nodes: tuple[str, ...] = ()
     """names of their directories: ids, or names"""
-    cdsls: tuple[Cdsl, ...] = ()
+    cdsls: Cdsls = Cdsls()
+
+    def __init__(self, layout: Layout = layout, nodes: tuple[str, ...] = (), cdsls: Iterable[Cdsl] = ()) -> None:
+        super().__init__(layout, nodes, Cdsls(cdsls))
 
     @property
     def trees(self) -> tuple[str, ...]:
@@ -36,7 +40,7 @@ class Inventory(Value):
 
     def find(self, path: str) -> Cdsl | None:
         """Return the CDSL that a path is, None if it is none."""
-        return next((cdsl for cdsl in self.cdsls if cdsl.path == path), None)
+        return self.cdsls.by_path.get(path)
 
     def trees_of(self, cdsl: Cdsl) -> tuple[str, ...]:
         """Return the trees that have a copy of a CDSL."""
@@ -45,7 +49,7 @@ class Inventory(Value):
     def having(self, cdsl: Cdsl) -> Inventory:
         """Return the inventory with one more CDSL, or with this in place of the one of its path."""
         others = (known for known in self.cdsls if known.path != cdsl.path)
-        return replace(self, cdsls=tuple(sorted((*others, cdsl), key=lambda known: known.path)))
+        return replace(self, cdsls=(*others, cdsl))
 
     def without(self, path: str) -> Inventory:
         """Return the inventory without the CDSL of that path."""
@@ -90,12 +94,14 @@ def _checked(inventory: Inventory, source: str) -> Inventory:
     for name in (*inventory.trees, layout.expand):
         if not name or "/" in name or name in (".", ".."):
             raise ConfigError(f'{source}: "{name[:200]}" is no name of a directory', hint=_HINT)
-    seen = set()
     for cdsl in inventory.cdsls:
-        if cdsl.path in seen or cdsl.kind not in (HOSTDEPENDENT, SHARED) or cdsl.style not in (LINK, BIND):
+        if (
+            cdsl is not inventory.find(cdsl.path)
+            or cdsl.kind not in (HOSTDEPENDENT, SHARED)
+            or cdsl.style not in (LINK, BIND)
+        ):
             raise ConfigError(f'{source}: "{cdsl.path[:200]}" stands twice, or is of no kind', hint=_HINT)
-        seen.add(cdsl.path)
-    return replace(inventory, cdsls=tuple(sorted(inventory.cdsls, key=lambda cdsl: cdsl.path)))
+    return inventory
 
 
 def normal(path: str) -> str:

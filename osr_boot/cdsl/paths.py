@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from osr_boot.cdsl.inventory import normal
-from osr_boot.cdsl.layout import SHARED, data, expanded
+from osr_boot.cdsl.layout import owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from osr_boot.cdsl.inventory import Inventory
-    from osr_boot.cdsl.layout import Cdsl
 
 
 def asked(words: Iterable[str], nodes: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -35,20 +34,10 @@ def absolute(word: str, here: str) -> str:
 
 def named(path: str, inventory: Inventory) -> str:
     """Return the path that is meant by one inside the trees: whoever is in /var really is in /cdsl.local/var."""
-    best, found = "", path
-    for cdsl in inventory.cdsls:
-        for home in homes(cdsl, inventory):
-            if len(home) > len(best) and (path == home or path.startswith(f"{home}/")):
-                best, found = home, f"{cdsl.path}{path[len(home) :]}"
-    return found
-
-
-def homes(cdsl: Cdsl, inventory: Inventory) -> Iterator[str]:
-    """Yield every path under which the data of a CDSL can be reached without its links."""
-    layout, cdsls = inventory.layout, inventory.cdsls
-    if cdsl.kind == SHARED:
-        yield data(cdsl.path, SHARED, "", layout, cdsls)
-        return
-    yield f"{layout.link}/{expanded(cdsl.path, cdsl.kind, layout, cdsls)}"
-    for name in inventory.trees_of(cdsl):
-        yield data(cdsl.path, cdsl.kind, name, layout, cdsls)
+    found = owner(path, inventory.layout, inventory.cdsls)
+    if found is None:
+        return path
+    cdsl, node, below = found
+    if node and node not in inventory.trees_of(cdsl):
+        return path
+    return f"{cdsl.path}/{below}" if below else cdsl.path

@@ -11,11 +11,13 @@ from osr_boot.cdsl.layout import (
     HOSTDEPENDENT,
     SHARED,
     Cdsl,
+    Cdsls,
     Layout,
     children,
     data,
     detour,
     expanded,
+    owner,
     parent,
     places,
     target,
@@ -59,6 +61,36 @@ def test_parents_and_children() -> None:
     assert parent("var", ALL) is None
     assert children("var", ALL) == (LIB, FOO, BAR)
     assert children("var/lib", ALL) == (FOO, BAR)
+
+
+def test_cdsls_are_sorted_and_equal_to_a_tuple() -> None:
+    known = Cdsls((LIB, NETWORK, VAR))
+    assert known == (NETWORK, VAR, LIB)
+    assert Cdsls(known) is known
+    assert known.by_path["var/lib"] == LIB
+    assert [cdsl.path for cdsl in Cdsls(ALL).above("var/lib/foo/bar/x")] == [
+        "var/lib/foo/bar", "var/lib/foo", "var/lib", "var",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ("cluster/cdsl/1/var/log/x", (VAR, "1", "log/x")),
+        ("cluster/cdsl/1/var", (VAR, "1", "")),
+        ("cdsl.local/var/log", (VAR, "", "log")),
+        ("cluster/shared/var/lib/x", (LIB, "", "x")),
+        ("cluster/shared/var/lib/foo", (LIB, "", "foo")),
+        ("cluster/cdsl/2/var/.cdsl.lib/foo/x", (FOO, "2", "x")),
+        ("cluster/shared/var/lib/.cdsl.foo/bar", (BAR, "", "")),
+        ("cluster/cdsl/1/var/.cdsl.log/x", (VAR, "1", ".cdsl.log/x")),
+        ("cluster/cdsl/1/variable", None),
+        ("cluster/cdsl/1", None),
+        ("var/log", None),
+    ],
+)
+def test_whose_data_a_place_is(place: str, found: tuple[Cdsl, str, str] | None) -> None:
+    assert owner(place, LAYOUT, ALL) == found
 
 
 def test_the_name_is_expanded_only_where_a_link_takes_it() -> None:
