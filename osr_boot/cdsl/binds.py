@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from osr_boot.system import System
 
 
+# It would take the node's own file for a temporary one, try to unmount it, and fail; source: its unit, man machine-id.
+_COMMIT = (
+    "/run/systemd/system/systemd-machine-id-commit.service.d/50-osr.conf",
+    "[Unit]\nConditionPathExists=!/run/osr/plan.json\n",
+)
+
+
 class BindPaths(Operation):
     """Bind every path that the root's inventory has in bind style, the outer before the inner."""
 
@@ -48,5 +55,7 @@ class BindPaths(Operation):
                     raise OsrError(f"/{what} is missing on the shared root, for /{cdsl.path}", hint=hint)
             system.run(("mount", "--bind", source, target))
             system.write(*mount_unit(f"/{cdsl.path}"))
+            if cdsl.path == "etc/machine-id":
+                system.write(*_COMMIT)
             bound += 1
         return f"{bound} paths{left}" if bound else f"none{left}"

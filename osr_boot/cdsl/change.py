@@ -35,7 +35,11 @@ class Change(Value):
     links: tuple[tuple[str, str], ...] = ()
     """(what the link says, where)"""
     points: tuple[tuple[str, str], ...] = ()
-    """(like which, where): an empty directory or file that something will be bound over"""
+    """(like which, where): an empty directory or file"""
+    texts: tuple[tuple[str, str, str], ...] = ()
+    """(like which, where, text): a small file; in place of like which also its octal mode, such as 0600"""
+    keys: tuple[tuple[str, str], ...] = ()
+    """(kind, where): an SSH host key, and beside it NAME.pub; never in a journal"""
     moves: tuple[tuple[str, str], ...] = ()
     """renames, in this order"""
     trash: tuple[str, ...] = ()
@@ -50,20 +54,26 @@ class Change(Value):
     @property
     def prepared(self) -> tuple[str, ...]:
         """What has to go if the change is not to be."""
-        return tuple(path for _, path in (*self.copies, *self.links, *self.points))
+        made = (path for _, path in (*self.copies, *self.links, *self.points, *self.keys))
+        return (*made, *(path for _, path, _ in self.texts), *(f"{path}.pub" for _, path in self.keys))
 
     def lines(self) -> tuple[str, ...]:
         """Return the change as commands, for a person who wants to see them beforehand."""
-        commands = (
+        commands: tuple[tuple[str, ...], ...] = (
             *(("mkdir", f"/{path}") for _, path in self.made),
             *(("cp", "-a", f"/{source}", f"/{path}") for source, path in self.copies),
             *(("ln", "-s", says, f"/{path}") for says, path in self.links),
             *(("cp", "-a", "--attributes-only", f"/{like}", f"/{path}") for like, path in self.points),
+            *(
+                ("install", "-m", "644", "/dev/stdin", f"/{path}", "<<<", text.rstrip("\n"))
+                for _, path, text in self.texts
+            ),
+            *(("ssh-keygen", "-q", "-N", "", "-t", kind, "-f", f"/{path}") for kind, path in self.keys),
             *(("mv", "-n", f"/{source}", f"/{path}") for source, path in self.moves),
             *(("rm", "-r", f"/{path}") for path in self.trash),
             *(("rmdir", f"/{path}") for path in self.emptied),
         )
-        return tuple(map(shlex.join, commands))
+        return tuple(shlex.join(words).replace("'<<<'", "<<<") for words in commands)
 
 
 def beside(path: str, mark: str) -> str:
@@ -88,7 +98,8 @@ def loads(text: str) -> tuple[Change, str]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"the journal of CDSL changes cannot be read: {str(error)[:200]}", hint=hint) from None
     paths = [path for pair in (*change.copies, *change.moves) for path in pair]
-    paths += [path for _, path in (*change.made, *change.links, *change.points)] + [*change.trash, *change.emptied]
+    paths += [path for _, path in (*change.made, *change.links, *change.points, *change.keys)]
+    paths += [*(path for _, path, _ in change.texts), *change.trash, *change.emptied]
     for path in paths:
         if type(path) is not str or not path or path.startswith("/") or ".." in path.split("/"):
             raise ConfigError("the journal of CDSL changes names a path outside of the root", hint=hint)

@@ -11,9 +11,10 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from osr_boot.cdsl.paths import climbs
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.linux import Linux
 
@@ -67,6 +68,17 @@ class Disk:
         except (FileNotFoundError, NotADirectoryError):
             return ()
 
+    def empty(self, path: str) -> bool:
+        """Say whether there is nothing in a directory, or in a file."""
+        if self.kind(path) == "directory":
+            return not self.names(path)
+        return os.lstat(self.full(path)).st_size == 0
+
+    def alike(self, one: str, other: str) -> bool:
+        """Say whether two trees are copies of each other, by names, sizes and times alone."""
+        first, second = (_outline(self.full(path)) for path in (one, other))
+        return first == second
+
     def device(self, path: str) -> int:
         """Return the number of the filesystem that something lies on."""
         return os.lstat(self.full(path)).st_dev
@@ -90,11 +102,39 @@ class Disk:
                 here = f"{below}/{entry.name}" if below else entry.name
                 if entry.is_symlink():
                     says = os.readlink(entry.path)
-                    if not says.startswith("/") and _climbs(here, says):
+                    if not says.startswith("/") and climbs(here, says):
                         found.append((here, says))
                 elif entry.is_dir(follow_symlinks=False):
                     todo.append(here)
         return tuple(sorted(found))
+
+    def walk(self, enter: Callable[[str], bool]) -> Iterator[tuple[str, str, str]]:
+        """Yield (path, kind, what it says) of everything on the root's filesystem, below directories that are entered.
+
+        What cannot be read, or goes away meanwhile, is left out.
+        """
+        device, todo = self.device(""), [""]
+        while todo:
+            above = todo.pop()
+            full = self.full(above)
+            try:
+                entries = list(os.scandir(full)) if os.lstat(full).st_dev == device else []
+            except OSError:
+                continue
+            begin = f"{above}/" if above else ""
+            for entry in entries:
+                path = begin + entry.name
+                try:
+                    if entry.is_symlink():
+                        yield path, "link", os.readlink(entry.path)
+                    elif not entry.is_dir(follow_symlinks=False):
+                        yield path, "file", ""
+                    else:
+                        yield path, "directory", ""
+                        if enter(path):
+                            todo.append(path)
+                except OSError:
+                    continue
 
     # --- changing
 
@@ -139,6 +179,23 @@ class Disk:
         name = os.fsdecode(min(path for path, *_ in changed))
         hint = "stop what writes there, or wait until it has ended"
         raise OsrError(f"/{pair[0]} changes while it is copied: {name}", hint=hint)
+
+    def text(self, path: str, like: str, text: str) -> None:
+        """Write a small file where nothing is, like another one, or with an octal mode."""
+        if not like.isdigit():
+            self.point(path, like)
+        flags = os.O_WRONLY | os.O_NOFOLLOW | (os.O_CREAT | os.O_EXCL if like.isdigit() else os.O_TRUNC)
+        descriptor = os.open(self.full(path), flags, int(like, 8) if like.isdigit() else 0)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def key(self, kind: str, path: str) -> None:
+        """Make an SSH host key, and NAME.pub beside it. Raises OsrError."""
+        argv = ["ssh-keygen", "-q", "-N", "", "-C", "", "-t", kind, "-f", self.full(path)]
+        try:
+            Linux().run(argv, timeout=600)
+        except CommandFailed as error:
+            raise OsrError(f"cannot make the key /{path}: {error.message}", hint=error.hint) from None
 
     def symlink(self, says: str, path: str) -> None:
         """Make a symbolic link."""
@@ -187,14 +244,19 @@ class Disk:
             os.close(descriptor)
 
 
-def _climbs(here: str, says: str) -> bool:
-    """Say whether a link with this path below a tree's top leads above that top."""
-    depth = here.count("/")
-    for part in says.split("/"):
-        depth += -1 if part == ".." else 0 if part in ("", ".") else 1
-        if depth < 0:
-            return True
-    return False
+def _outline(full: str) -> set[tuple[bytes, int, int, int]]:
+    """Return path below, mode, and of what is no directory size and time, of everything in a tree."""
+    begin = os.fsencode(full)
+    found = set()
+    todo = [begin]
+    while todo:
+        path = todo.pop()
+        status = os.lstat(path)
+        is_directory = stat.S_ISDIR(status.st_mode)
+        size, when = (0, 0) if is_directory else (status.st_size, status.st_mtime_ns)
+        found.add((path[len(begin) :], status.st_mode, size, when))
+        todo += [entry.path for entry in os.scandir(path)] if is_directory else []
+    return found
 
 
 def _remove(full: str) -> None:

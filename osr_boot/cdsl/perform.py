@@ -52,6 +52,10 @@ def _prepare(change: Change, disk: Disk) -> None:
         disk.symlink(says, path)
     for like, path in change.points:
         disk.point(path, like)
+    for like, path, text in change.texts:
+        disk.text(path, like, text)
+    for kind, path in change.keys:
+        disk.key(kind, path)
 
 
 def _undo(change: Change, disk: Disk) -> None:

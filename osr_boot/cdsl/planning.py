@@ -118,6 +118,7 @@ def _hostdependent(after: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Ch
         copies=tuple((place, beside(one, NEW)) for one in others),
         links=_links(after, cdsl, [place]),
         points=_points(cdsl, place, [place]),
+        notes=_notes(cdsl, disk, place),
         # The path is away between the last two: a link cannot take the place of a directory in one step.
         moves=(*((beside(one, NEW), one) for one in others), (place, lies[current]), (link, place)),
     )
@@ -183,6 +184,7 @@ def _plain(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Change:
     path, layout = cdsl.path, inventory.layout
     ((_, place),) = places(path, inventory.trees, layout, inventory.cdsls)
     lies = {name: data(path, HOSTDEPENDENT, name, layout, inventory.cdsls) for name in inventory.trees_of(cdsl)}
+    _nothing_written(cdsl, disk, [place])
     if keep not in lies or not disk.exists(lies[keep]):
         raise OsrError(f"node {keep} has no copy of /{path}", hint="name another one with --from")
     old = beside(place, OLD)
@@ -198,6 +200,14 @@ def _plain(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Change:
     )
 
 
+def _nothing_written(cdsl: Cdsl, disk: Disk, stands: Iterable[str]) -> None:
+    """Raise if the empty place over which a path in bind style is bound is not empty."""
+    for place in stands:
+        if cdsl.style == BIND and disk.exists(place) and not disk.empty(place):
+            reason = f"/{place} has something in it, written while nothing was bound over it"
+            raise OsrError(reason, hint="look whose it is, and move it away")
+
+
 def _own_again(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Change:
     """Give every node its own copy of what was shared."""
     path, layout = cdsl.path, inventory.layout
@@ -207,6 +217,7 @@ def _own_again(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Chang
         raise OsrError(f"/{lies} is missing", hint="`osr cdsl check` says what else is")
     if keep not in stands:
         raise OsrError(f"node {keep} has no /{path}", hint="name another one with --from")
+    _nothing_written(cdsl, disk, stands.values())
     others = [place for name, place in stands.items() if name != keep]
     links = [(place, beside(place, OLD)) for place in stands.values() if disk.exists(place)]
     free(disk, [*(beside(place, NEW) for place in others), *(old for _, old in links)])
@@ -216,6 +227,14 @@ def _own_again(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Chang
         moves=(*links, (lies, stands[keep]), *((beside(place, NEW), place) for place in others)),
         trash=tuple(old for _, old in links),
         emptied=tuple(_emptied([lies], [layout.shared])),
+    )
+
+
+def _notes(cdsl: Cdsl, disk: Disk, place: str) -> tuple[str, ...]:
+    if cdsl.style != BIND or disk.kind(place) == "directory":
+        return ()
+    return (
+        f"a rename onto /{cdsl.path} will say EBUSY once it is bound: prefer its directory, if programs write it so",
     )
 
 

@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 
     from osr_boot.cdsl.change import Change
 
-    Plan = Callable[[Inventory], Change]
+    Plan = Callable[[Inventory], "Change | None"]
+    """None: nothing has to be done"""
 
 MOUNTINFO = "/proc/self/mountinfo"
 
 
 def root(options: argparse.Namespace) -> str:
     """Return the directory that has the CDSL trees: the shared root, or a filesystem with trees of its own in it."""
-    return os.path.normpath(os.path.join(options.root or "/", options.mountpoint.lstrip("/")))
+    return os.path.abspath(os.path.join(options.root or "/", options.mountpoint.lstrip("/")))
 
 
 def say(text: str) -> None:
@@ -82,6 +83,8 @@ def changes(
         todo = list(plans(disk, Inventory() if anew else read(disk, needed=needed)))
         for number, plan in enumerate(todo, 1):
             change = plan(Inventory() if anew else read(disk, needed=needed))
+            if change is None:
+                continue
             done.append({"what": change.what, "commands": change.lines(), "notes": change.notes})
             if not options.dry_run:
                 perform(change, disk)

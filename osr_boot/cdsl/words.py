@@ -6,6 +6,7 @@ import sys
 
 from osr_boot import commands
 from osr_boot.cdsl import check as checking
+from osr_boot.cdsl import identity as identities
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl import paths, planning, reports, session, upkeep
 from osr_boot.cdsl.disk import Disk
@@ -59,9 +60,8 @@ def init(options: argparse.Namespace) -> int:
 
 def _cluster(options: argparse.Namespace, disk: Disk) -> Cluster:
     """Return the cluster that the nodes come from. Raises NoNodes."""
-    path = options.clusterconf or f"{options.root.rstrip('/')}{commands.CLUSTER_CONF}"
     try:
-        return commands.usable(path)
+        return commands.usable(_conf(options))
     except ConfigError as error:
         raise NoNodes(error.message, hint=f"{error.hint}; or write --nodes N", place=error.place) from None
 
@@ -140,18 +140,42 @@ def _remove(options: argparse.Namespace, inventory: Inventory, disk: Disk, path:
 def node_add(options: argparse.Namespace) -> int:
     """Give a node a tree; one that cluster.conf does not know gets it too, with a warning."""
 
-    def plan(disk: Disk, there: Inventory) -> list[Plan]:
-        return [lambda inventory: planning.add_node(inventory, disk, options.node)]
+    def plan(disk: Disk, there: Inventory) -> Iterator[Plan]:
+        yield lambda inventory: planning.add_node(inventory, disk, options.node)
+        if cluster and there.find(identities.MACHINE_ID):
+            yield from identities.filling(disk, identities.hosts(cluster, (*there.nodes, options.node)))
 
-    status = session.changed(options, f"node-add {options.node}", plan)
     try:
-        nodes = commands.read(options.clusterconf or f"{options.root.rstrip('/')}{commands.CLUSTER_CONF}")[0].nodes
+        cluster = commands.read(_conf(options))[0]
     except ConfigError:
-        return status  # none, or one that `osr check` has more to say about
-    if options.node not in {name for node in nodes for name in (node.name, str(node.nodeid))}:
-        known = ", ".join(f"{node.nodeid} ({node.name})" for node in nodes)
+        cluster = None  # none, or one that `osr check` has more to say about
+    status = session.changed(options, f"node-add {options.node}", plan)
+    if cluster and options.node not in {name for node in cluster.nodes for name in (node.name, str(node.nodeid))}:
+        known = ", ".join(f"{node.nodeid} ({node.name})" for node in cluster.nodes)
         sys.stderr.write(f'osr: cluster.conf knows no node "{options.node}"\n  add it there; known are {known}\n')
     return status
+
+
+def identity(options: argparse.Namespace) -> int:
+    """Make what must not be the same on two nodes host-dependent, and different."""
+    cluster = commands.usable(_conf(options))
+
+    def plan(disk: Disk, there: Inventory) -> Iterator[Plan]:
+        current = options.node or session.mounted_node(session.root(options), there)
+        if current and current not in there.nodes:
+            raise ConfigError(f'no node "{current}" has a tree', hint=f"known are {', '.join(there.nodes)}")
+        known = identities.hosts(cluster, there.nodes)
+        for tree in (name for name, host in known.items() if not host.name):
+            sys.stderr.write(f'osr: cluster.conf knows no node "{tree}": its host name stays as it is\n')
+        own = options.ssh_keys == "own"
+        style = options.style or ""
+        yield from identities.steps(disk, known, current, style=style, ssh_keys=own, time=session.now())
+
+    return session.changed(options, "identity", plan)
+
+
+def _conf(options: argparse.Namespace) -> str:
+    return options.clusterconf or f"{options.root.rstrip('/')}{commands.CLUSTER_CONF}"
 
 
 def node_remove(options: argparse.Namespace) -> int:

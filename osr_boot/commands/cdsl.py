@@ -51,6 +51,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     take = words.change("node-remove", "take a node out of the inventory, and keep what it has")
     take.add_argument("node", metavar="ID")
     take.add_argument("--delete", action="store_true", help="delete the node's tree")
+    own = words.change("identity", "make what must not be the same on two nodes host-dependent: machine id, keys, ...")
+    own.add_argument("--node", metavar="ID", help="who keeps what all have now (default: this node, if it has a tree)")
+    own.add_argument("--ssh-keys", choices=("own", "shared"), default="own", help="SSH host keys (default: own)")
+    own.add_argument(
+        "--style", choices=("link", "bind"), help="of all but the machine id, which is bound (default: link)"
+    )
+    own.add_argument("--clusterconf", metavar="FILE", help="the nodes' cluster.conf (default: the root's)")
     words.change("recover", "finish or undo a change that was interrupted")
     setting = words.change("set", "change a setting, as long as there are no CDSLs that go by it")
     setting.add_argument("key", metavar="KEY")

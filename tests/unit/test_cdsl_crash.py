@@ -15,18 +15,19 @@ from typing import Any
 
 import pytest
 
+from osr_boot.cdsl import identity, planning, upkeep
 from osr_boot.cdsl import inventory as inventories
-from osr_boot.cdsl import planning, upkeep
 from osr_boot.cdsl.change import JOURNAL, Change
 from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.inventory import Inventory
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl
 from osr_boot.cdsl.perform import perform, recover
 from osr_boot.errors import OsrError
+from osr_boot.model import Cluster
 
 pytestmark = pytest.mark.programs  # cp
 
-STEPS = ("mkdir", "point", "symlink", "rename", "remove", "rmdir", "write", "sync", "copy")
+STEPS = ("mkdir", "point", "text", "key", "symlink", "rename", "remove", "rmdir", "write", "sync", "copy")
 
 
 class Killed(BaseException):
@@ -46,7 +47,7 @@ class Mortal(Disk):
     def __getattribute__(self, name: str) -> Any:
         if name not in STEPS:
             return super().__getattribute__(name)
-        method = super().__getattribute__(name)
+        method = super().__getattribute__(name) if name != "key" else self._same_key
 
         def step(*words: Any) -> None:
             self.steps += 1
@@ -62,9 +63,16 @@ class Mortal(Disk):
 
         return step
 
+    def _same_key(self, kind: str, path: str) -> None:
+        """Stand for ssh-keygen, which makes another key each time."""
+        for name in (path, f"{path}.pub"):
+            Path(self.full(name)).write_text(kind)
+
     def _half(self, name: str, *words: Any) -> None:
         """Do half of a step, as far as it has halves."""
-        if name == "copy":
+        if name in ("text", "key"):
+            Path(self.full(words[0] if name == "text" else words[1])).write_text("half")
+        elif name == "copy":
             pairs: Sequence[tuple[str, str]] = words[0]
             for source, target in pairs[: len(pairs) // 2 + 1]:
                 if os.path.isdir(self.full(source)):
@@ -135,6 +143,12 @@ def lost(disk: Disk) -> None:
         os.unlink(disk.full(f"cluster/cdsl/{name}/etc/fstab"))
 
 
+def pair(disk: Disk) -> None:
+    """A key and its public half."""
+    for name in ("etc/host_rsa_key", "etc/host_rsa_key.pub"):
+        Path(disk.full(name)).write_text("the same\n")
+
+
 def given_up(disk: Disk) -> None:
     """The inventory is not there any more."""
     os.unlink(disk.full(inventories.PATH))
@@ -144,6 +158,18 @@ def remove_node(name: str, *, delete: bool) -> Callable[[Disk], Change]:
     return lambda disk: upkeep.remove_node(read(disk), disk, name, delete=delete)
 
 
+def fill(path: str, begins: str) -> Callable[[Disk], Change]:
+    """Node 1 keeps what all have."""
+    known = identity.hosts(Cluster("alpha", 1), ("1", "2"))
+    return lambda disk: filled(identity.fill(read(disk), disk, identity.Item(path, begins), known, "1"))
+
+
+def filled(change: Change | None) -> Change:
+    assert change
+    return change
+
+
+HOSTS = create("etc/sysconfig/network")
 VAR, LIB, DPKG = create("var"), create("var/lib", SHARED), create("var/lib/dpkg")
 COMMANDS: dict[str, tuple[list[Callable[[Disk], Any]], Callable[[Disk], Change]]] = {
     "init": ([], lambda disk: planning.init(Inventory(nodes=("1", "2")), disk)),
@@ -172,6 +198,12 @@ COMMANDS: dict[str, tuple[list[Callable[[Disk], Any]], Callable[[Disk], Change]]
     "set a directory": ([], lambda disk: upkeep.setting(read(disk), disk, "tree", "nodes/trees")),
     "migrate": ([VAR, given_up], lambda disk: upkeep.migrate(
         disk, Inventory(nodes=("1", "2"), cdsls=(Cdsl("var", HOSTDEPENDENT),)), "old.xml")),
+    "identity, a text": ([HOSTS], fill("etc/sysconfig/network", "machine id")),
+    "identity, a directory": ([VAR], fill("var/log", identity.EMPTY)),
+    "identity, a key": ([pair, create("etc/host_rsa_key"), create("etc/host_rsa_key.pub")],
+                        fill("etc/host_rsa_key", identity.KEY)),
+    "identity, what is not there yet": ([], lambda disk: filled(identity._make(
+        read(disk), disk, identity.Item("etc/machine-id", "machine id", "0444")))),
     "give up": ([], lambda disk: upkeep.delete(read(disk), disk)),
 }  # fmt: skip
 
