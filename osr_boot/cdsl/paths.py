@@ -41,3 +41,13 @@ def named(path: str, inventory: Inventory) -> str:
     if node and node not in inventory.trees_of(cdsl):
         return path
     return f"{cdsl.path}/{below}" if below else cdsl.path
+
+
+def climbs(here: str, says: str) -> bool:
+    """Say whether a link with this path below a tree's top leads above that top."""
+    depth = here.count("/")
+    for part in says.split("/"):
+        depth += -1 if part == ".." else 0 if part in ("", ".") else 1
+        if depth < 0:
+            return True
+    return False
