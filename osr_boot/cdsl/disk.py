@@ -109,10 +109,7 @@ class Disk:
         return tuple(sorted(found))
 
     def walk(self, enter: Callable[[str], bool]) -> Iterator[tuple[str, str, str]]:
-        """Yield (path, kind, what it says) of everything on the root's filesystem, below directories that are entered.
-
-        What cannot be read, or goes away meanwhile, is left out.
-        """
+        """Yield (path, kind, what it says) of what can be read on the root's filesystem, in directories entered."""
         device, todo = self.device(""), [""]
         while todo:
             above = todo.pop()
