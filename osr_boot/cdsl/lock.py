@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 NAME = ".osr-cdsl-lock"
+_TIMES, _PAUSE = 20, 0.1
+"""how often, and after how many seconds, the lock is tried again whose holder has not written its words yet"""
 
 
 class Lock:
@@ -33,22 +35,28 @@ class Lock:
         """who had it before and never gave it back"""
 
     def __enter__(self) -> Lock:
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            held = _words(self._read()) or "somebody"
-            os.close(self._file)
-            if not isinstance(error, (BlockingIOError, PermissionError)):
-                raise OsrError(
-                    f"{self._path} cannot be locked: {error}", hint="is the filesystem mounted with nolock?"
-                ) from None
-            hint = "wait until that has ended; the lock of a node that died is free after 90 s"
-            raise OsrError(f"CDSLs are being changed by {held}", hint=hint) from None
+        for left in reversed(range(_TIMES)):
+            # Opened anew each time: what an NFS client reads is as old as its open.
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                held = _words(self._read())
+                os.close(self._file)
+                if not isinstance(error, (BlockingIOError, PermissionError)):
+                    raise OsrError(
+                        f"{self._path} cannot be locked: {error}", hint="is the filesystem mounted with nolock?"
+                    ) from None
+                if held or not left:
+                    hint = "wait until that has ended; the lock of a node that died is free after 90 s"
+                    raise OsrError(f"CDSLs are being changed by {held or 'somebody'}", hint=hint) from None
+                time.sleep(_PAUSE)
         self.stale = _words(self._read())
         text = {"host": socket.gethostname(), "pid": os.getpid(), "since": int(time.time()), "what": self._what}
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, json.dumps(text).encode(), 0)
+        os.fsync(self._file)  # for the other nodes: an NFS client keeps what is written to itself for half a minute
         return self
 
     def __exit__(

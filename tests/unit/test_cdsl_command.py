@@ -209,6 +209,28 @@ def test_who_has_the_lock_is_said(root: Path) -> None:
         assert taken.stale == ""
 
 
+def test_a_holder_that_has_not_written_its_words_yet_is_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    def refuse(*_: object) -> None:
+        raise BlockingIOError
+
+    def write(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            (root / lock.NAME).write_text('{"host": "node2", "pid": 77, "what": "create /var"}')
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    monkeypatch.setattr("time.sleep", write)
+    with pytest.raises(OsrError, match=r"changed by process 77 on node2 \(create /var\)"):
+        Lock(str(root), "x").__enter__()
+    assert len(waits) == 3
+    (root / lock.NAME).write_text("")
+    with pytest.raises(OsrError, match="changed by somebody"):
+        Lock(str(root), "x").__enter__()
+    assert sum(waits) < 3
+
+
 def test_the_words_of_a_dead_process_are_a_stale_lock(root: Path) -> None:
     (root / lock.NAME).write_text('{"host": "node2", "pid": 77, "since": 1700000000, "what": "create /var"}')
     with Lock(str(root), "x") as taken:
