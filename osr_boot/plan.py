@@ -59,7 +59,7 @@ def make(
         from osr_boot.ops.configuration import CompareConfiguration
 
         stages["root"] += (CompareConfiguration(root, cluster.config_version, cluster.size, cluster.digest),)
-    stages["cdsl"] = tuple(cdsl.plan(node.nodeid, cmdline, root))
+    stages["cdsl"] = tuple(cdsl.plan(node.nodeid, node.name, cmdline, root))
     stages["handover"] = tuple(handover.plan(hostname, () if static else node.nics, cmdline.cdsllink, root))
     if volume or filesystems.from_root(cmdline.root)[0]:  # the way to a disk of its own is known to dracut's image
         stages["shutdown"] = tuple(handover.plan_shutdown())

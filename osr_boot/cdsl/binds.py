@@ -11,6 +11,10 @@ from osr_boot.ops.mounts import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osr_boot.cdsl.inventory import Inventory
+    from osr_boot.cdsl.layout import Cdsl
     from osr_boot.system import System
 
 
@@ -19,6 +23,7 @@ _COMMIT = (
     "/run/systemd/system/systemd-machine-id-commit.service.d/50-osr.conf",
     "[Unit]\nConditionPathExists=!/run/osr/plan.json\n",
 )
+_MISSING = "where the root is mounted: `osr cdsl check --repair`; what may be missing is created with --optional"
 
 
 class BindPaths(Operation):
@@ -26,6 +31,8 @@ class BindPaths(Operation):
 
     root: str
     node: str
+    name: str = ""
+    """what the node's tree is called where trees are called by names"""
 
     def describe(self) -> str:
         """See Operation."""
@@ -37,25 +44,26 @@ class BindPaths(Operation):
         if not system.exists(file):
             return "no inventory"
         inventory = inventories.loads(system.read(file), source=f"/{inventories.PATH}")
+        node = self.node if self.node in inventory.nodes or self.name not in inventory.nodes else self.name
         bound, left = 0, ""
-        for cdsl in inventory.cdsls:
-            if cdsl.style != BIND or (cdsl.nodes and self.node not in cdsl.nodes):
-                continue
-            lies = data(cdsl.path, cdsl.kind, self.node, inventory.layout, inventory.cdsls)
+        for cdsl, lies in bindings(inventory, node):
             source, target = (resolve(system, self.root, f"/{path}") for path in (lies, cdsl.path))
             if cdsl.optional and not system.exists(source):
                 left += f", not /{cdsl.path}: /{lies} is missing"
                 continue
             for path, what in ((source, lies), (target, cdsl.path)):
                 if not system.exists(path):
-                    hint = (
-                        "on a machine that has the root mounted: `osr cdsl check --repair`; one that may be missing is "
-                    )
-                    hint += "created with --optional"
-                    raise OsrError(f"/{what} is missing on the shared root, for /{cdsl.path}", hint=hint)
+                    raise OsrError(f"/{what} is missing on the shared root, for /{cdsl.path}", hint=_MISSING)
             system.run(("mount", "--bind", source, target))
             system.write(*mount_unit(f"/{cdsl.path}"))
             if cdsl.path == "etc/machine-id":
                 system.write(*_COMMIT)
             bound += 1
         return f"{bound} paths{left}" if bound else f"none{left}"
+
+
+def bindings(inventory: Inventory, node: str) -> Iterator[tuple[Cdsl, str]]:
+    """Yield each CDSL that is bound on a node, with where the node's copy lies, the outer before the inner."""
+    for cdsl in inventory.cdsls:
+        if cdsl.style == BIND and (not cdsl.nodes or node in cdsl.nodes):
+            yield cdsl, data(cdsl.path, cdsl.kind, node, inventory.layout, inventory.cdsls)

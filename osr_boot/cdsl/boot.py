@@ -13,14 +13,19 @@ if TYPE_CHECKING:
     from osr_boot.ops import Operation
 
 
-def plan(nodeid: int, cmdline: Cmdline, root: str) -> Iterator[Operation]:
-    """Yield the operations that give the node its own tree on the root mounted at `root`."""
+def plan(nodeid: int, name: str, cmdline: Cmdline, root: str) -> Iterator[Operation]:
+    """Yield the operations that give the node its own tree on the root mounted at `root`.
+
+    Trees are called by ids, or where somebody wanted it so (`osr cdsl init --names`) by names.
+    """
     tree = f"{cmdline.cdsltree}/{nodeid}"
+    usable = name and "/" not in name and not name.startswith(".")
     yield Bind(
         root,
         tree,
         cmdline.cdsllink,
         f"this node has no CDSL tree yet: on a machine that has the root mounted, `osr cdsl node-add {nodeid}` "
         f"makes it (by hand: `cp -a {cmdline.cdsltree}/default {tree}`)",
+        f"{cmdline.cdsltree}/{name}" if usable else "",
     )
-    yield BindPaths(root, str(nodeid))
+    yield BindPaths(root, str(nodeid), name)

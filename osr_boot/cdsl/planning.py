@@ -15,7 +15,7 @@ from osr_boot.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from osr_boot.cdsl.disk import Disk
     from osr_boot.cdsl.inventory import Inventory
@@ -184,7 +184,7 @@ def _plain(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Change:
     path, layout = cdsl.path, inventory.layout
     ((_, place),) = places(path, inventory.trees, layout, inventory.cdsls)
     lies = {name: data(path, HOSTDEPENDENT, name, layout, inventory.cdsls) for name in inventory.trees_of(cdsl)}
-    _nothing_written(cdsl, disk, [place])
+    _nothing_written(cdsl, disk, {place: lies.get(keep, "")})
     if keep not in lies or not disk.exists(lies[keep]):
         raise OsrError(f"node {keep} has no copy of /{path}", hint="name another one with --from")
     old = beside(place, OLD)
@@ -200,10 +200,10 @@ def _plain(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Change:
     )
 
 
-def _nothing_written(cdsl: Cdsl, disk: Disk, stands: Iterable[str]) -> None:
-    """Raise if the empty place over which a path in bind style is bound is not empty."""
-    for place in stands:
-        if cdsl.style == BIND and disk.exists(place) and not disk.empty(place):
+def _nothing_written(cdsl: Cdsl, disk: Disk, stands: Mapping[str, str]) -> None:
+    """Raise if the empty place over which a path in bind style is bound is not empty; its copy may be seen there."""
+    for place, lies in stands.items():
+        if cdsl.style == BIND and disk.exists(place) and not disk.empty(place) and not disk.same(place, lies):
             reason = f"/{place} has something in it, written while nothing was bound over it"
             raise OsrError(reason, hint="look whose it is, and move it away")
 
@@ -217,7 +217,7 @@ def _own_again(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Chang
         raise OsrError(f"/{lies} is missing", hint="`osr cdsl check` says what else is")
     if keep not in stands:
         raise OsrError(f"node {keep} has no /{path}", hint="name another one with --from")
-    _nothing_written(cdsl, disk, stands.values())
+    _nothing_written(cdsl, disk, dict.fromkeys(stands.values(), lies))
     others = [place for name, place in stands.items() if name != keep]
     links = [(place, beside(place, OLD)) for place in stands.values() if disk.exists(place)]
     free(disk, [*(beside(place, NEW) for place in others), *(old for _, old in links)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 
@@ -138,17 +139,23 @@ def path(options: argparse.Namespace, word: str, inventory: Inventory) -> str:
 
 def mounted_node(top: str, inventory: Inventory) -> str:
     """Return the node whose tree is mounted on the link directory; nothing if none is."""
-    target = os.path.normpath(os.path.join(os.path.realpath(top), inventory.layout.link))
+    place = os.path.join(os.path.realpath(top), inventory.layout.link)
+    tree, _, name = dict(mounts(top)).get(place, "").rpartition("/")
+    return name if tree.endswith(f"/{inventory.layout.tree}") and name in inventory.nodes else ""
+
+
+def mounts(top: str) -> list[tuple[str, str]]:
+    """Return (where, what of its filesystem) of everything mounted below a root, in this order; none without /proc."""
     try:
         with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
-            lines = file.readlines()
-    except OSError:  # a chroot without /proc
-        return ""
-    found = ""
-    for line in lines:
-        fields = line.split(" ")
-        where = fields[4].encode(errors="surrogateescape").decode("unicode_escape", errors="replace")
-        tree, _, name = fields[3].rpartition("/")
-        if where == target and tree.endswith(f"/{inventory.layout.tree}") and name in inventory.nodes:
-            found = name
-    return found
+            lines = [line.split(" ") for line in file]
+    except OSError:  # a chroot
+        return []
+    begin = f"{os.path.realpath(top).rstrip('/')}/"
+    found = ((_plain(fields[4]), _plain(fields[3])) for fields in lines)
+    return [(where, what) for where, what in found if where.startswith(begin) and where != begin]
+
+
+def _plain(field: str) -> str:
+    """Return a field of mountinfo without its octal escapes; source: man proc_pid_mountinfo."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), field)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from osr_boot import commands
 from osr_boot.cdsl import check as checking
 from osr_boot.cdsl import identity as identities
 from osr_boot.cdsl import inventory as inventories
-from osr_boot.cdsl import paths, planning, reports, session, upkeep
+from osr_boot.cdsl import paths, planning, reports, session, upkeep, views
 from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl, children, parent, places
 from osr_boot.errors import ConfigError, OsrError
@@ -94,7 +95,9 @@ def create(options: argparse.Namespace) -> int:
 
     if not wanted:
         raise ConfigError("which path?", hint="write -a PATH for a copy for each node, -s PATH for one for all")
-    return session.changed(options, "create " + " ".join(word for _, words in wanted for word in words), plan)
+    status = session.changed(options, "create " + " ".join(word for _, words in wanted for word in words), plan)
+    views.update(options)
+    return status
 
 
 def _create(options: argparse.Namespace, inventory: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Change:
@@ -102,7 +105,13 @@ def _create(options: argparse.Namespace, inventory: Inventory, disk: Disk, cdsl:
         if options.node:
             raise ConfigError(f"node {current} is not among the nodes of /{cdsl.path}", hint="name one of them")
         current = inventory.layout.default
-    return planning.create(inventory, disk, cdsl, current=current, backup=options.backup, force=options.force)
+    change = planning.create(inventory, disk, cdsl, current=current, backup=options.backup, force=options.force)
+    top = os.path.realpath(session.root(options)).rstrip("/")
+    below = (where[len(top) :] for where, _ in session.mounts(top))
+    lost = [where for where in below if where.startswith(f"/{cdsl.path}/") and cdsl.style == LINK]
+    return replace(
+        change, notes=(*change.notes, *(f"{where} has to be mounted again, where it is now" for where in lost))
+    )
 
 
 def _is_there(disk: Disk, inventory: Inventory, path: str) -> bool:
@@ -122,7 +131,10 @@ def remove(options: argparse.Namespace) -> int:
         for path in dict.fromkeys(wanted):
             yield lambda inventory, path=path: _remove(options, inventory, disk, path)  # type: ignore[misc]
 
-    return session.changed(options, f"remove {' '.join(options.path)}", plan)
+    try:
+        return session.changed(options, f"remove {' '.join(options.path)}", plan)
+    finally:
+        views.update(options)  # what is a CDSL still was unmounted in vain
 
 
 def _remove(options: argparse.Namespace, inventory: Inventory, disk: Disk, path: str) -> Change:
@@ -130,6 +142,7 @@ def _remove(options: argparse.Namespace, inventory: Inventory, disk: Disk, path:
     if options.force and inventory.find(path) and not there:
         return upkeep.forget(inventory, disk, path)
     upkeep.unbroken(inventory, disk, path)
+    views.unbind(options, inventory.find(path))
     keep = options.node or session.mounted_node(session.root(options), inventory)
     if not keep or (options.force and keep not in there and not options.node):
         keep = upkeep.whose(inventory, disk, path)

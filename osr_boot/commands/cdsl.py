@@ -58,6 +58,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--style", choices=("link", "bind"), help="of all but the machine id, which is bound (default: link)"
     )
     own.add_argument("--clusterconf", metavar="FILE", help="the nodes' cluster.conf (default: the root's)")
+    view = words.change("mount", "make a node's view: its tree on the link directory, and its paths in bind style")
+    view.add_argument("--node", metavar="ID", help="whose (default: the node's whose tree is mounted)")
+    view.add_argument("--chroot", action="store_true", help="proc, sys and dev too, for a chroot")
+    apart = words.change("umount", "take a node's view apart, or paths in bind style")
+    apart.add_argument("path", nargs="*", metavar="PATH", help="paths in bind style (default: everything)")
     words.change("recover", "finish or undo a change that was interrupted")
     setting = words.change("set", "change a setting, as long as there are no CDSLs that go by it")
     setting.add_argument("key", metavar="KEY")
@@ -74,9 +79,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     check = words.change("check", "compare the inventory with what is on disk")
     check.add_argument("--repair", action="store_true", help="mend what can be mended")
     check.add_argument("--node", metavar="ID", help="whose content a plain file in place of a link is")
+    check.add_argument("--quick", action="store_true", help="without a walk through the whole root for unknown links")
     check.add_argument("--norecursive", action="store_true", help="of the PATHs, not what is in them")
     check.add_argument("path", nargs="*", metavar="PATH", help="these CDSLs, and what is in them (default: all)")
-    for one in (show, check):
+    for one in (show, check, apart):
         _resolved(one)
 
 
@@ -84,9 +90,10 @@ def run(options: argparse.Namespace) -> int:
     """Do what a word says, or an old program. Raises OsrError."""
     if options.program in commands.OLD_NAMES:
         return _old(options)
-    from osr_boot.cdsl import reports, words
+    from osr_boot.cdsl import reports, views, words
 
-    module = reports if options.word in ("list", "show", "get", "check") else words
+    telling = options.word in ("list", "show", "get", "check")
+    module = reports if telling else views if options.word in ("mount", "umount") else words
     name = options.word.replace("-", "_")
     status: int = getattr(module, f"{name}_" if name in ("set", "list") else name)(options)
     return status

@@ -83,6 +83,8 @@ class Bind(Operation):
     target: str
     remedy: str
     """what to do when the source is missing"""
+    instead: str = ""
+    """what else will do as the source"""
 
     def describe(self) -> str:
         """See Operation."""
@@ -96,12 +98,15 @@ class Bind(Operation):
         """See Operation. The paths are resolved inside the root: a link on it leads nobody out of it."""
         source = resolve(system, self.root, self.source)
         target = resolve(system, self.root, self.target)
+        named = resolve(system, self.root, self.instead) if self.instead else ""
+        if named and not system.isdir(source) and system.isdir(named):
+            source = named
         if not system.isdir(source):
             raise OsrError(f"{self.source} is missing on the shared root", hint=self.remedy)
         if not system.isdir(target):
             raise OsrError(f"{self.target} is missing on the shared root", hint=f"make it there: `mkdir {self.target}`")
         system.run(("mount", "--bind", source, target))
-        return ""
+        return f"from {self.instead}" if source == named else ""
 
 
 class BindHostname(Operation):

@@ -47,6 +47,13 @@ def test_nothing_to_bind(text: str | None, note: str) -> None:
     assert here.ran == []
 
 
+def test_trees_that_are_called_by_names() -> None:
+    here = machine(inventory.dumps(Inventory(nodes=("alpha",), cdsls=(Cdsl("srv/lib", HOSTDEPENDENT, BIND),))))
+    here.files["/sysroot/cluster/cdsl/alpha/srv/lib/"] = ""
+    assert BindPaths("/sysroot", "1", "alpha").execute(here) == "1 paths"
+    assert here.ran == [("mount", "--bind", "/sysroot/cluster/cdsl/alpha/srv/lib", "/sysroot/srv/lib")]
+
+
 def test_a_copy_that_is_missing_is_named() -> None:
     here = machine(inventory.dumps(INVENTORY))
     with pytest.raises(OsrError, match="/cluster/cdsl/2/etc/fstab is missing on the shared root, for /etc/fstab"):

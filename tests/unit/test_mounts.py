@@ -19,7 +19,7 @@ def root(*paths: str, **links: str) -> Dry:
 
 
 def test_plan_uses_the_directories_of_the_command_line() -> None:
-    operations = list(boot.plan(7, Cmdline(cdsltree="/c", cdsllink="/l"), ROOT))
+    operations = list(boot.plan(7, "", Cmdline(cdsltree="/c", cdsllink="/l"), ROOT))
     bind = ("mount", "--bind", "/sysroot/c/7", "/sysroot/l")
     assert [operation.commands() for operation in operations] == [(bind,), ()]
 
@@ -37,6 +37,14 @@ def test_bind_names_what_is_missing_and_mounts_nothing(there: str, missing: str)
         BIND.execute(system)
     assert caught.value.hint
     assert system.ran == []
+
+
+def test_a_tree_that_is_called_by_the_nodes_name() -> None:
+    bind, paths = boot.plan(1, "alpha", Cmdline(), ROOT)
+    system = root("cluster/cdsl/alpha/", "cdsl.local/")
+    assert bind.execute(system) == "from /cluster/cdsl/alpha"
+    assert system.ran == [("mount", "--bind", "/sysroot/cluster/cdsl/alpha", "/sysroot/cdsl.local")]
+    assert next(boot.plan(1, "../alpha", Cmdline(), ROOT)).instead == ""  # type: ignore[attr-defined]
 
 
 def test_a_link_on_the_root_does_not_lead_out_of_it() -> None:
