@@ -1,32 +1,33 @@
-"""A shared root on disk: the only module of the CDSL tools that reads or changes it.
+"""A shared root on disk: what the CDSL tools read of it and change in it; trees.py and copying.py have its whole trees.
 
-Copying is cp's: it keeps owner, mode, times, extended attributes, ACLs, hard links and holes, and makes devices and
-fifos. One process for each processor copies at the same time.
+What is only prepared or put away, under a name of its own, leaves no trace in the times of the directory around it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import hashlib
 import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
+from osr_boot.cdsl import copying, trees
+from osr_boot.cdsl.change import NEW, OLD
 from osr_boot.cdsl.paths import climbs
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.linux import Linux
 
-_LONGEST = 7 * 86_400
-"""seconds that one copy may take"""
-
 
 class Disk:
-    """A shared root below the directory `root`. Paths are relative to it. Every method that changes is one step."""
+    """A shared root below the directory `root`. Paths are relative to it. Every method that changes is one step.
 
-    def __init__(self, root: str) -> None:
+    `shown` says that a person waits at a terminal: long copying tells how far it is.
+    """
+
+    def __init__(self, root: str, *, shown: bool = False) -> None:
         self._root = root.rstrip("/") or "/"
+        self._shown = shown
 
     def full(self, path: str) -> str:
         """Return where a path lies on this machine."""
@@ -74,9 +75,16 @@ class Disk:
             return not self.names(path)
         return os.lstat(self.full(path)).st_size == 0
 
+    def same(self, one: str, other: str) -> bool:
+        """Say whether two paths are one and the same thing: one is bound over the other, on this machine."""
+        try:
+            return os.path.samestat(os.lstat(self.full(one)), os.lstat(self.full(other)))
+        except FileNotFoundError:
+            return False
+
     def alike(self, one: str, other: str) -> bool:
         """Say whether two trees are copies of each other, by names, sizes and times alone."""
-        first, second = (_outline(self.full(path)) for path in (one, other))
+        first, second = (trees.outline(self.full(path)) for path in (one, other))
         return first == second
 
     def device(self, path: str) -> int:
@@ -85,7 +93,7 @@ class Disk:
 
     def difference(self, one: str, other: str) -> str:
         """Return in words the first thing in which two trees differ; nothing if they are alike."""
-        first, second = (_content(self.full(path)) for path in (one, other))
+        first, second = (trees.content(self.full(path)) for path in (one, other))
         for name in sorted({*first, *second}):
             if first.get(name) != second.get(name):
                 shown = os.fsdecode(name) or "itself"
@@ -136,46 +144,27 @@ class Disk:
     # --- changing
 
     def mkdir(self, path: str, like: str = "") -> None:
-        """Make a directory, with owner, mode and attributes of another one."""
-        full = self.full(path)
-        os.mkdir(full, 0o755)
+        """Make a directory, with owner, mode, times and attributes of another one."""
+        with self._unseen(path):
+            os.mkdir(self.full(path), 0o755)
         if like:
-            status = os.lstat(self.full(like))
-            os.chown(full, status.st_uid, status.st_gid)
-            shutil.copystat(self.full(like), full)
+            self._as(path, like)
 
     def point(self, path: str, like: str) -> None:
-        """Make an empty directory, or an empty file, with owner, mode and attributes of what it is like."""
+        """Make an empty directory, or an empty file, with owner, mode, times and attributes of what it is like."""
         if self.kind(like) == "directory":
             self.mkdir(path, like)
             return
-        full, status = self.full(path), os.lstat(self.full(like))
-        os.close(os.open(full, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        os.chown(full, status.st_uid, status.st_gid)
-        shutil.copystat(self.full(like), full)
+        with self._unseen(path):
+            os.close(os.open(self.full(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        self._as(path, like)
 
     def copy(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Copy what is at each first path to its second, where nothing is. Raises OsrError."""
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            list(pool.map(self._copy, pairs))
-
-    def _copy(self, pair: tuple[str, str]) -> None:
-        source, target = map(self.full, pair)
-        argv = ["cp", "--archive", "--reflink=auto", "--no-target-directory", "--", source, target]
-        for _ in range(3):
-            before = _state(source)
-            try:
-                Linux().run(argv, timeout=_LONGEST)
-            except CommandFailed as error:
-                said = error.output.split("\n")[-1] or error.message
-                raise OsrError(f"cannot copy /{pair[0]}: {said}", hint="nothing has changed yet") from None
-            changed = _state(source) ^ before
-            if not changed:
-                return
-            _remove(target)
-        name = os.fsdecode(min(path for path, *_ in changed))
-        hint = "stop what writes there, or wait until it has ended"
-        raise OsrError(f"/{pair[0]} changes while it is copied: {name}", hint=hint)
+        with contextlib.ExitStack() as stack:
+            for _, path in pairs:
+                stack.enter_context(self._unseen(path))
+            copying.copy(pairs, self.full, shown=self._shown)
 
     def text(self, path: str, like: str, text: str) -> None:
         """Write a small file where nothing is, like another one, or with an octal mode."""
@@ -195,18 +184,26 @@ class Disk:
             raise OsrError(f"cannot make the key /{path}: {error.message}", hint=error.hint) from None
 
     def symlink(self, says: str, path: str) -> None:
-        """Make a symbolic link."""
-        os.symlink(says, self.full(path))
+        """Make a symbolic link; one that is prepared for the place of another has its owner, times and attributes."""
+        with self._unseen(path):
+            os.symlink(says, self.full(path))
+        above, _, name = path.rpartition("/")
+        like = os.path.join(above, name[len(NEW) :])
+        if name.startswith(NEW) and self.kind(like) == "link":
+            self._as(path, like)
 
     def rename(self, source: str, path: str) -> None:
         """Give something another name, which must be free."""
         if self.exists(path):
             raise OsrError(f"/{path} is there already", hint="look what it is, and move it away")
-        os.rename(self.full(source), self.full(path))
+        within = os.path.dirname(source) == os.path.dirname(path)
+        with self._unseen(source if within and _marked(source) else path if within else ""):
+            os.rename(self.full(source), self.full(path))
 
     def remove(self, path: str) -> None:
         """Remove something with all that is in it; a link is removed and not followed."""
-        _remove(self.full(path))
+        with self._unseen(path):
+            trees.remove(self.full(path))
 
     def rmdir(self, path: str) -> None:
         """Remove a directory if it is there and nothing is in it."""
@@ -231,6 +228,21 @@ class Disk:
         finally:
             os.close(directory)
 
+    def _as(self, path: str, like: str) -> None:
+        """Give something owner, mode, times and attributes of something else, which need not be of its kind."""
+        status = os.lstat(self.full(like))
+        os.chown(self.full(path), status.st_uid, status.st_gid, follow_symlinks=False)
+        shutil.copystat(self.full(like), self.full(path), follow_symlinks=False)
+
+    @contextlib.contextmanager
+    def _unseen(self, path: str) -> Iterator[None]:
+        """Keep the times of the directory that a path lies in, if it has the name of what is prepared or put away."""
+        directory = os.path.dirname(self.full(path))
+        before = os.stat(directory) if _marked(path) else None
+        yield
+        if before:
+            os.utime(directory, ns=(before.st_atime_ns, before.st_mtime_ns))
+
     def sync(self) -> None:
         """Wait until all of this filesystem is on disk: one call, where a call per file would take 0.16 ms each."""
         descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
@@ -241,59 +253,6 @@ class Disk:
             os.close(descriptor)
 
 
-def _outline(full: str) -> set[tuple[bytes, int, int, int]]:
-    """Return path below, mode, and of what is no directory size and time, of everything in a tree."""
-    begin = os.fsencode(full)
-    found = set()
-    todo = [begin]
-    while todo:
-        path = todo.pop()
-        status = os.lstat(path)
-        is_directory = stat.S_ISDIR(status.st_mode)
-        size, when = (0, 0) if is_directory else (status.st_size, status.st_mtime_ns)
-        found.add((path[len(begin) :], status.st_mode, size, when))
-        todo += [entry.path for entry in os.scandir(path)] if is_directory else []
-    return found
-
-
-def _remove(full: str) -> None:
-    if os.path.isdir(full) and not os.path.islink(full):
-        shutil.rmtree(full)
-    else:
-        os.unlink(full)
-
-
-def _content(full: str) -> dict[bytes, tuple[object, ...]]:
-    """Return what a tree holds: kind, mode, owner, and content of everything, by path below it."""
-    found: dict[bytes, tuple[object, ...]] = {}
-    begin = os.fsencode(full)
-    todo = [begin]
-    while todo:
-        path = todo.pop()
-        status = os.lstat(path)
-        held: object = None
-        if stat.S_ISLNK(status.st_mode):
-            held = os.readlink(path)
-        elif stat.S_ISREG(status.st_mode):
-            seen = hashlib.blake2b()
-            with open(path, "rb") as file:
-                while piece := file.read(1 << 20):  # a database need not fit into memory
-                    seen.update(piece)
-            held = seen.digest()
-        elif stat.S_ISDIR(status.st_mode):
-            todo += [entry.path for entry in os.scandir(path)]
-        found[path[len(begin) + 1 :]] = (status.st_mode, status.st_uid, status.st_gid, status.st_rdev, held)
-    return found
-
-
-def _state(full: str) -> set[tuple[bytes, int, int, int]]:
-    """Return path, inode, size and time of change of everything in a tree: what a change would change."""
-    found = set()
-    todo = [os.fsencode(full)]
-    while todo:
-        path = todo.pop()
-        status = os.lstat(path)
-        found.add((path, status.st_ino, status.st_size, status.st_ctime_ns))
-        if stat.S_ISDIR(status.st_mode):
-            todo += [entry.path for entry in os.scandir(path)]
-    return found
+def _marked(path: str) -> bool:
+    """Say whether a path has the name of what is prepared or put away."""
+    return path.rpartition("/")[2].startswith((NEW, OLD))

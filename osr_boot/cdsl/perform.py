@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 
 def perform(change: Change, disk: Disk) -> None:
-    """Carry out a change. Raises OsrError or OSError; before the commit everything is put back first."""
+    """Carry out a change. Raises OsrError or OSError; before the commit everything is put back first, also at a Ctrl-C.
+
+    A second Ctrl-C ends that too, and the next command does it.
+    """
     disk.write(JOURNAL, changes.dumps(change, PREPARING))
     try:
         _prepare(change, disk)
         disk.sync()
-    except Exception:
+    except (Exception, KeyboardInterrupt):
         _undo(change, disk)
         raise
     disk.write(JOURNAL, changes.dumps(change, COMMITTED))

@@ -1,0 +1,107 @@
+"""What lies below one path of a disk: looked at, compared, and removed.
+
+What something else is mounted on is not of the tree: cp is told so too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+
+from osr_boot.errors import OsrError
+from osr_boot.value import Value
+
+MOUNTINFO = "/proc/self/mountinfo"
+
+
+class State(Value):
+    """How a tree is at one time."""
+
+    entries: frozenset[tuple[bytes, int, int, int]]
+    """path, inode, size and time of change of everything: what a change would change"""
+    size: int
+    """bytes that a copy takes: without holes, and what has several names once"""
+
+
+def state(full: str) -> State:
+    """Return how a tree is now; without anything if it is not there."""
+    entries, size, seen = [], 0, set[int]()
+    for path, status in _everything(full):
+        entries.append((path, status.st_ino, status.st_size, status.st_ctime_ns))
+        if stat.S_ISREG(status.st_mode) and status.st_ino not in seen:
+            size += min(status.st_size, status.st_blocks * 512)
+            if status.st_nlink > 1:
+                seen.add(status.st_ino)
+    return State(frozenset(entries), size)
+
+
+def outline(full: str) -> set[tuple[bytes, int, int, int]]:
+    """Return path below, mode, and of what is no directory size and time, of everything in a tree."""
+    begin = len(os.fsencode(full))
+    found = set()
+    for path, status in _everything(full):
+        size, when = (0, 0) if stat.S_ISDIR(status.st_mode) else (status.st_size, status.st_mtime_ns)
+        found.add((path[begin:], status.st_mode, size, when))
+    return found
+
+
+def content(full: str) -> dict[bytes, tuple[object, ...]]:
+    """Return what a tree holds: kind, mode, owner, and content of everything, by path below it."""
+    found: dict[bytes, tuple[object, ...]] = {}
+    begin = len(os.fsencode(full)) + 1
+    for path, status in _everything(full):
+        held: object = None
+        if stat.S_ISLNK(status.st_mode):
+            held = os.readlink(path)
+        elif stat.S_ISREG(status.st_mode):
+            seen = hashlib.blake2b()
+            with open(path, "rb") as file:
+                while piece := file.read(1 << 20):  # a database need not fit into memory
+                    seen.update(piece)
+            held = seen.digest()
+        found[path[begin:]] = (status.st_mode, status.st_uid, status.st_gid, status.st_rdev, held)
+    return found
+
+
+def remove(full: str) -> None:
+    """Remove something with all that is in it; a link is removed and not followed. Raises OsrError, OSError."""
+    if not os.path.isdir(full) or os.path.islink(full):
+        os.unlink(full)
+        return
+    if mounted := next(mounts(f"{os.path.realpath(full)}/"), ""):
+        raise OsrError(f"{full} is not removed: something is mounted on {mounted}", hint=f"umount {mounted}")
+    shutil.rmtree(full)
+
+
+def mounts(begin: str) -> Iterator[str]:
+    """Yield where something is mounted, of the paths that begin so."""
+    try:
+        with open(MOUNTINFO, "rb") as file:
+            lines = file.readlines()
+    except OSError:  # a chroot without /proc
+        return
+    for line in lines:
+        where = os.fsdecode(line.split(b" ")[4].decode("unicode_escape").encode("latin-1"))
+        if where.startswith(begin):
+            yield where
+
+
+def _everything(full: str) -> Iterator[tuple[bytes, os.stat_result]]:
+    """Yield path and status of everything in a tree; what goes away meanwhile is left out."""
+    todo = [os.fsencode(full)]
+    device = 0
+    while todo:
+        path = todo.pop()
+        try:
+            status = os.lstat(path)
+            device = device or status.st_dev
+            if status.st_dev != device:
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                todo += [entry.path for entry in os.scandir(path)]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        yield path, status
