@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from osr_boot.cdsl import planning
-from osr_boot.cdsl.change import NEW, OLD, Change, beside
-from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, data, detour, places, target
-from osr_boot.value import Value
+from osr_boot.cdsl import planning, upkeep
+from osr_boot.cdsl.change import NEW, Change, beside
+from osr_boot.cdsl.fault import Fault, exchanged, relinked
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, children, data, detour, places, target
+from osr_boot.cdsl.walk import Walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,24 +17,16 @@ if TYPE_CHECKING:
     from osr_boot.cdsl.layout import Cdsl
 
 
-class Fault(Value):
-    """Something that is not as the inventory says."""
+def faults(inventory: Inventory, disk: Disk, *, current: str = "", walk: bool = False) -> Iterator[Fault]:
+    """Yield every fault, the outer CDSLs before the inner; `current` is the node whose content a repair keeps.
 
-    path: str
-    """the CDSL's; empty for a directory of the layout"""
-    place: str
-    """where on disk, relative to the root"""
-    message: str
-    remedy: str
-    change: Change | None = None
-    """what mends it; None where a person must decide"""
-
-
-def faults(inventory: Inventory, disk: Disk, *, current: str = "") -> Iterator[Fault]:
-    """Yield every fault, the outer CDSLs before the inner; `current` is the node whose content a repair keeps."""
+    `walk` says to look through the whole root, for links of which the inventory says nothing.
+    """
     layout = inventory.layout
+    whole = True
     for path in (layout.tree, layout.shared, layout.link, *(f"{layout.tree}/{name}" for name in inventory.trees)):
         if disk.kind(path) != "directory":
+            whole = False
             there = disk.kind(path)
             mend = None if there else Change(f"make /{path}", made=(("", path),))
             yield Fault("", path, f"is a {there}" if there else "is missing", f"mkdir /{path}", mend)
@@ -43,17 +36,51 @@ def faults(inventory: Inventory, disk: Disk, *, current: str = "") -> Iterator[F
         yield Fault("", place, "is missing: links in the nodes' trees lead over it", f"ln -s {wanted} /{place}", mend)
     elif place and disk.says(place) != wanted:
         yield _misled("", place, wanted, disk)
-    for cdsl in inventory.cdsls:
-        if cdsl.style != BIND:
-            yield from _links(inventory, disk, cdsl, current)
-        yield from _copies(inventory, disk, cdsl)
+    expected = [Expected(inventory, cdsl) for cdsl in inventory.cdsls]
+    look: Disk | Walk = Walk(inventory, disk, {place for one in expected for place in one.all()}) if walk else disk
+    for one in expected:
+        if any(map(look.exists, one.all())):
+            yield from _links(one, look, current)
+            yield from _copies(one, look)
+        else:
+            yield _nothing(inventory, disk, one.cdsl, whole=whole)
+    if isinstance(look, Walk):
+        yield from look.faults()
 
 
-def _links(inventory: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Iterator[Fault]:
+class Expected:
+    """Where the links and the copies of a CDSL should be."""
+
+    def __init__(self, inventory: Inventory, cdsl: Cdsl) -> None:
+        layout, cdsls, names = inventory.layout, inventory.cdsls, inventory.trees_of(cdsl)
+        self.cdsl, self.layout = cdsl, layout
+        self.stands = tuple(places(cdsl.path, names, layout, cdsls))
+        """(node, where a link stands)"""
+        # As seen through the link directory they say the same in every tree.
+        self.says = target(self.stands[0][1], cdsl.path, cdsl.kind, layout, cdsls)
+        owners = names if cdsl.kind == HOSTDEPENDENT else ("",)
+        self.lies = {name: data(cdsl.path, cdsl.kind, name, layout, cdsls) for name in owners}
+        """node to where its copy is"""
+
+    def all(self) -> Iterator[str]:
+        """Yield every place."""
+        for _, place in self.stands:
+            yield place
+        yield from self.lies.values()
+
+
+def _nothing(inventory: Inventory, disk: Disk, cdsl: Cdsl, *, whole: bool) -> Fault:
+    """Return the fault of a CDSL of which nothing is there; what lies in it, or in trees that are away, is not lost."""
+    path = cdsl.path
+    sure = whole and not children(path, inventory.cdsls)
+    mend = upkeep.forget(inventory, disk, path) if sure else None
+    return Fault(path, path, "neither a link nor a copy is left", f"`osr cdsl remove --force /{path}`", mend)
+
+
+def _links(expected: Expected, disk: Disk | Walk, current: str) -> Iterator[Fault]:
     """Yield what is wrong with the links that stand for a CDSL, in every node's tree."""
-    layout, cdsls = inventory.layout, inventory.cdsls
-    for node, place in places(cdsl.path, inventory.trees_of(cdsl), layout, cdsls):
-        wanted = target(place, cdsl.path, cdsl.kind, layout, cdsls)
+    cdsl, wanted = expected.cdsl, expected.says
+    for node, place in expected.stands if cdsl.style != BIND else ():
         kind = disk.kind(place)
         if kind == "link":
             if disk.says(place) != wanted:
@@ -61,17 +88,17 @@ def _links(inventory: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Iterat
             continue
         if not kind:
             above = disk.kind(place.rpartition("/")[0]) if "/" in place else "directory"
-            mend = _relinked(place, wanted) if above == "directory" else None
+            mend = relinked(place, wanted) if above == "directory" else None
             yield Fault(cdsl.path, place, "the link is missing", f"ln -s {wanted} /{place}", mend)
             continue
         owner = node or current
         message = f"the link has been replaced by a {kind}"
-        if cdsl.kind == HOSTDEPENDENT and owner:
+        if cdsl.kind == HOSTDEPENDENT and owner in expected.lies:
             # Somebody wrote through a plain path: what is there now is the newest that this node has.
-            lies = data(cdsl.path, HOSTDEPENDENT, owner, layout, cdsls)
+            lies = expected.lies[owner]
             moves = [(lies, f"{lies}.orig")] if disk.exists(lies) else []
             free = not disk.exists(f"{lies}.orig")
-            mend = _relinked(place, wanted, moves=(*moves, (place, lies))) if free else None
+            mend = relinked(place, wanted, moves=(*moves, (place, lies))) if free else None
             remedy = f"keep it as node {owner}'s /{lies}, what that was as /{lies}.orig, and make the link again"
             yield Fault(cdsl.path, place, message, remedy, mend)
         else:
@@ -79,33 +106,22 @@ def _links(inventory: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Iterat
             yield Fault(cdsl.path, place, message, remedy)
 
 
-def _misled(path: str, place: str, wanted: str, disk: Disk) -> Fault:
+def _misled(path: str, place: str, wanted: str, disk: Disk | Walk) -> Fault:
     """Return the fault of a link that says something else than it should."""
-    old = beside(place, OLD)
-    again = _relinked(place, wanted, moves=((place, old),), trash=(old,)) if disk.kind(place) == "link" else None
     says = disk.says(place)
     message = f"leads to {says}, not to {wanted}" if says else f"is a {disk.kind(place)}, and no link to {wanted}"
     if says.startswith("../") and says.lstrip("./") == wanted.lstrip("./"):
         message = (
             f"leads to {says}, which is right only where /.. is /: no service with a file system of its own sees it"
         )
-    return Fault(path, place, message, f"ln -sfn {wanted} /{place}", again)
+    return Fault(path, place, message, f"ln -sfn {wanted} /{place}", exchanged(place, wanted) if says else None)
 
 
-def _relinked(place: str, says: str, *, moves: tuple[tuple[str, str], ...] = (), trash: tuple[str, ...] = ()) -> Change:
-    staged = beside(place, NEW)
-    return Change(
-        f"make the link /{place} again", links=((says, staged),), moves=(*moves, (staged, place)), trash=trash
-    )
-
-
-def _copies(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> Iterator[Fault]:
+def _copies(expected: Expected, disk: Disk | Walk) -> Iterator[Fault]:
     """Yield which trees lack their copy; one is made of the template's, or of another node's."""
-    layout, cdsls = inventory.layout, inventory.cdsls
-    names = inventory.trees_of(cdsl) if cdsl.kind == HOSTDEPENDENT else ("",)
-    lies = {name: data(cdsl.path, cdsl.kind, name, layout, cdsls) for name in names}
+    cdsl, lies = expected.cdsl, expected.lies
     missing = [name for name, path in lies.items() if not disk.exists(path)]
-    there = [name for name in (layout.default, *lies) if name in lies and name not in missing]
+    there = [name for name in (expected.layout.default, *lies) if name in lies and name not in missing]
     for name in missing:
         path = lies[name]
         whose = f"node {name} has no copy" if name else "what is shared is missing"

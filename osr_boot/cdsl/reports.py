@@ -5,6 +5,7 @@ from __future__ import annotations
 from osr_boot.cdsl import check as checking
 from osr_boot.cdsl import oldxml, session, upkeep
 from osr_boot.cdsl.disk import Disk
+from osr_boot.cdsl.fault import apart
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, Cdsl, data, parent, places, target
 from osr_boot.errors import ConfigError, OsrError
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from osr_boot.cdsl.change import Change
-    from osr_boot.cdsl.check import Fault
+    from osr_boot.cdsl.fault import Fault
     from osr_boot.cdsl.inventory import Inventory
 
 
@@ -110,22 +111,25 @@ def check(options: argparse.Namespace) -> int:
     current = options.node or session.mounted_node(root, inventory)
     wanted = [session.path(options, word, inventory) for word in options.path]
 
-    def faults() -> Iterator[Fault]:
-        for fault in checking.faults(inventory, disk, current=current):
+    def faults() -> list[Fault]:
+        found = []
+        walk = not wanted and not options.quick
+        for fault in checking.faults(inventory, disk, current=current, walk=walk):
             inside = not options.norecursive and any(fault.path.startswith(f"{path}/") for path in wanted)
             if not wanted or fault.path in ("", *wanted) or inside:
-                yield fault
+                found.append(fault)
+        return found
 
-    found = list(faults())
+    found = faults()
     done: list[dict[str, object]] = []
     if options.repair:
-        # One after the other, each looked for again: mending the outer one may mend what lies in it.
-        seen = {fault.place for fault in found if fault.change is None}
-        while fault := next((one for one in faults() if one.place not in seen), None):
-            seen.add(fault.place)
-            if fault.change:
-                done += _mend(options, fault.place, fault.change)
-        found = list(faults())
+        seen: set[str] = set()
+        while todo := [pair for pair in apart(found) if pair[0].place not in seen]:
+            for fault, change in todo:
+                seen.add(fault.place)
+                done += _mend(options, fault.place, change, inventory)
+            inventory = session.read(disk)
+            found = faults()
     if options.json:
         more = {"dry_run": options.dry_run, "changes": done} if options.repair else {}
         session.answer(faults=plain(found), **more)
@@ -134,8 +138,13 @@ def check(options: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def _mend(options: argparse.Namespace, place: str, change: Change) -> list[dict[str, object]]:
-    return session.changes(options, f"repair /{place}", lambda disk, there: [lambda inventory: change])
+def _mend(options: argparse.Namespace, place: str, change: Change, seen: Inventory) -> list[dict[str, object]]:
+    """Mend a fault, if the inventory still is what it was found by: another node may have changed it meanwhile."""
+
+    def plan(inventory: Inventory) -> Change | None:
+        return change if inventory == seen or not change.inventory else None
+
+    return session.changes(options, f"repair /{place}", lambda disk, there: [plan])
 
 
 def plain(found: Sequence[Fault]) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ import pytest
 from osr_boot.cdsl import identity, planning, upkeep
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl.change import JOURNAL, Change
+from osr_boot.cdsl.check import faults
 from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.inventory import Inventory
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl
@@ -149,6 +150,12 @@ def pair(disk: Disk) -> None:
         Path(disk.full(name)).write_text("the same\n")
 
 
+def without_anything(disk: Disk) -> None:
+    """No link to it either."""
+    lost(disk)
+    os.unlink(disk.full("etc/fstab"))
+
+
 def given_up(disk: Disk) -> None:
     """The inventory is not there any more."""
     os.unlink(disk.full(inventories.PATH))
@@ -167,6 +174,26 @@ def fill(path: str, begins: str) -> Callable[[Disk], Change]:
 def filled(change: Change | None) -> Change:
     assert change
     return change
+
+
+def mending(words: str) -> Callable[[Disk], Change]:
+    """What mends the first fault with these words."""
+
+    def mend(disk: Disk) -> Change:
+        found = (fault.change for fault in faults(read(disk), disk, walk=True) if words in fault.message)
+        return next(change for change in found if change)
+
+    return mend
+
+
+def unregistered(disk: Disk) -> None:
+    """The inventory is one of before /etc/fstab was made host-dependent."""
+    Path(disk.full(inventories.PATH)).write_text(inventories.dumps(read(disk).without("etc/fstab")))
+
+
+def led_astray(disk: Disk) -> None:
+    """A program on node 1 has made a link that was right before /var lay elsewhere."""
+    Path(disk.full("cluster/cdsl/1/var/log/fstab")).symlink_to("../../etc/fstab")
 
 
 HOSTS = create("etc/sysconfig/network")
@@ -193,6 +220,9 @@ COMMANDS: dict[str, tuple[list[Callable[[Disk], Any]], Callable[[Disk], Change]]
     "remove without copies": (
         [VAR, differ], lambda disk: upkeep.without_copies(remove("var")(disk), read(disk), "var")),
     "forget": ([create("etc/fstab"), lost], lambda disk: upkeep.forget(read(disk), disk, "etc/fstab")),
+    "register a link again": ([create("etc/fstab"), unregistered], mending("is no CDSL of the inventory")),
+    "make a link absolute": ([VAR, led_astray], mending("leads out of /var")),
+    "strike out an entry": ([create("etc/fstab"), without_anything], mending("neither a link nor a copy")),
     "remove node": ([VAR, LIB], remove_node("2", delete=False)),
     "remove node and its tree": ([VAR, LIB], remove_node("2", delete=True)),
     "set a directory": ([], lambda disk: upkeep.setting(read(disk), disk, "tree", "nodes/trees")),
