@@ -13,9 +13,11 @@ from osr_boot import terminal
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl import paths
 from osr_boot.cdsl.disk import Disk
+from osr_boot.cdsl.interrupts import interruptible, told
 from osr_boot.cdsl.inventory import Inventory
 from osr_boot.cdsl.lock import Lock
 from osr_boot.cdsl.perform import perform, recover
+from osr_boot.cdsl.users import Users
 from osr_boot.errors import ConfigError, OsrError
 
 TYPE_CHECKING = False
@@ -70,13 +72,14 @@ def changes(
     done. Raises OsrError.
     """
     top = root(options)
-    disk = Disk(top)
+    disk = Disk(top, shown=_shown(options))
+    users = Users(top, disk)
     if not os.path.isdir(top):
         raise ConfigError(f"{top} is no directory", hint="name the shared root with --root")
     if os.geteuid() != 0 and not options.dry_run:
         raise OsrError("changing a shared root is for its root user", hint="run it as root, or with --dry-run")
     done: list[dict[str, object]] = []
-    with contextlib.nullcontext() if options.dry_run else Lock(top, what) as lock:
+    with interruptible(), contextlib.nullcontext() if options.dry_run else Lock(top, what) as lock:
         if lock and lock.stale:
             sys.stderr.write(f"osr: a lock was left behind by {terminal.line(lock.stale)}\n")
         if not options.dry_run and (recovered := recover(disk)):
@@ -86,9 +89,15 @@ def changes(
             change = plan(Inventory() if anew else read(disk, needed=needed))
             if change is None:
                 continue
-            done.append({"what": change.what, "commands": change.lines(), "notes": change.notes})
+            warnings = users.warnings(change)
+            if warnings and not options.json:
+                sys.stderr.write("".join(f"osr: {terminal.line(line)}\n" for line in warnings[:-1]))
+                sys.stderr.write(f"  {terminal.line(warnings[-1])}\n")
+            words = {"what": change.what, "commands": change.lines(), "notes": change.notes}
+            done.append({**words, **({"warnings": warnings} if warnings else {})})
             if not options.dry_run:
-                perform(change, disk)
+                with told(change.what, disk):
+                    perform(change, disk)
             if not options.json and (options.dry_run or not options.quiet):
                 shown = change.lines() if options.dry_run or options.verbose else ()
                 say("\n".join((change.what, *(f"  {line}" for line in (*shown, *change.notes)))))
@@ -97,6 +106,11 @@ def changes(
                 sys.stderr.write(f"osr: after that, {len(todo) - number} more, planned on what it leaves\n")
                 break
     return done
+
+
+def _shown(options: argparse.Namespace) -> bool:
+    """Say whether a person waits at a terminal, and wants to hear how far it is."""
+    return sys.stderr.isatty() and not options.quiet and not options.json
 
 
 def changed(
