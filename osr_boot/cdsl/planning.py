@@ -122,7 +122,7 @@ def _hostdependent(after: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Ch
         # The path is away between the last two: a link cannot take the place of a directory in one step.
         moves=(*((beside(one, NEW), one) for one in others), (place, lies[current]), (link, place)),
     )
-    return _with_absolute_links(made, disk, path, place, homes)
+    return _with_absolute_links(made, disk, cdsl, place, homes)
 
 
 def _shared(after: Inventory, disk: Disk, cdsl: Cdsl, current: str, *, backup: bool, force: bool) -> Change:
@@ -156,21 +156,23 @@ def _shared(after: Inventory, disk: Disk, cdsl: Cdsl, current: str, *, backup: b
         moves=(*away, (stands[current], lies), *((beside(place, NEW), place) for place in stands.values())),
         trash=tuple(trash),
     )
-    return _with_absolute_links(made, disk, path, stands[current], [(stands[current], lies)])
+    return _with_absolute_links(made, disk, cdsl, stands[current], [(stands[current], lies)])
 
 
-def _with_absolute_links(change: Change, disk: Disk, path: str, place: str, homes: Iterable[tuple[str, str]]) -> Change:
+def _with_absolute_links(
+    change: Change, disk: Disk, cdsl: Cdsl, place: str, homes: Iterable[tuple[str, str]]
+) -> Change:
     """Return the change with every relative link that leads out of the path written as an absolute one.
 
     `homes` are pairs of what a tree of the path is called while it is prepared, and in the end. Where it then lies,
-    `../run` of `/var/run` would be another directory.
+    `../run` of `/var/run` would be another directory; what is bound is seen where it was.
     """
-    if disk.kind(place) != "directory":
+    if disk.kind(place) != "directory" or cdsl.style == BIND:
         return change
     links, moves, trash, notes = list(change.links), list(change.moves), list(change.trash), list(change.notes)
     for below, says in disk.leaving_links(place):
-        absolute = f"/{inventories.normal(f'{path}/{below}/../{says}')}"
-        notes.append(f"/{path}/{below} led to {says}, and leads to {absolute} now")
+        absolute = f"/{inventories.normal(f'{cdsl.path}/{below}/../{says}')}"
+        notes.append(f"/{cdsl.path}/{below} led to {says}, and leads to {absolute} now")
         for staged, final in homes:
             links.append((absolute, beside(f"{staged}/{below}", NEW)))
             old = beside(f"{final}/{below}", OLD)

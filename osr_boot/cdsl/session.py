@@ -17,6 +17,7 @@ from osr_boot.cdsl.interrupts import interruptible, told
 from osr_boot.cdsl.inventory import Inventory
 from osr_boot.cdsl.lock import Lock
 from osr_boot.cdsl.perform import perform, recover
+from osr_boot.cdsl.pretend import Pretended
 from osr_boot.cdsl.users import Users
 from osr_boot.errors import ConfigError, OsrError
 
@@ -72,7 +73,7 @@ def changes(
     done. Raises OsrError.
     """
     top = root(options)
-    disk = Disk(top, shown=_shown(options))
+    disk = Pretended(top) if options.dry_run else Disk(top, shown=_shown(options))
     users = Users(top, disk)
     if not os.path.isdir(top):
         raise ConfigError(f"{top} is no directory", hint="name the shared root with --root")
@@ -82,10 +83,10 @@ def changes(
     with interruptible(), contextlib.nullcontext() if options.dry_run else Lock(top, what) as lock:
         if lock and lock.stale:
             sys.stderr.write(f"osr: a lock was left behind by {terminal.line(lock.stale)}\n")
-        if not options.dry_run and (recovered := recover(disk)):
-            sys.stderr.write(f"osr: an interrupted change was {terminal.line(recovered)}\n")
-        todo = list(plans(disk, Inventory() if anew else read(disk, needed=needed)))
-        for number, plan in enumerate(todo, 1):
+        if recovered := recover(disk):
+            was = "would first be" if options.dry_run else "was"
+            sys.stderr.write(f"osr: an interrupted change {was} {terminal.line(recovered)}\n")
+        for plan in list(plans(disk, Inventory() if anew else read(disk, needed=needed))):
             change = plan(Inventory() if anew else read(disk, needed=needed))
             if change is None:
                 continue
@@ -95,16 +96,11 @@ def changes(
                 sys.stderr.write(f"  {terminal.line(warnings[-1])}\n")
             words = {"what": change.what, "commands": change.lines(), "notes": change.notes}
             done.append({**words, **({"warnings": warnings} if warnings else {})})
-            if not options.dry_run:
-                with told(change.what, disk):
-                    perform(change, disk)
+            with told(change.what, disk):
+                perform(change, disk)
             if not options.json and (options.dry_run or not options.quiet):
                 shown = change.lines() if options.dry_run or options.verbose else ()
                 say("\n".join((change.what, *(f"  {line}" for line in (*shown, *change.notes)))))
-            if options.dry_run and number < len(todo):
-                # The next one would be planned on what this one has not done.
-                sys.stderr.write(f"osr: after that, {len(todo) - number} more, planned on what it leaves\n")
-                break
     return done
 
 

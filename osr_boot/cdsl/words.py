@@ -93,6 +93,9 @@ def create(options: argparse.Namespace) -> int:
             sure = current or trees[0]
             yield lambda inventory, cdsl=cdsl, sure=sure: _create(options, inventory, disk, cdsl, sure)  # type: ignore[misc]
 
+    if options.path:
+        hint = f"write -a {options.path[0]} for a copy for each node, -s {options.path[0]} for one for all"
+        raise ConfigError(f"{options.path[0]}: host-dependent or shared?", hint=hint)
     if not wanted:
         raise ConfigError("which path?", hint="write -a PATH for a copy for each node, -s PATH for one for all")
     status = session.changed(options, "create " + " ".join(word for _, words in wanted for word in words), plan)

@@ -37,6 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("-b", "--backup", action="store_true", help="keep what other nodes had as NAME.orig")
     create.add_argument("--force", action="store_true", help="throw away what other nodes had")
     create.add_argument("--node", metavar="ID", help="whose content it is, where no node's tree is mounted")
+    create.add_argument("path", nargs="*", help=argparse.SUPPRESS)  # forgotten: what it is to be
     remove = words.change("remove", "make CDSLs plain paths again")
     remove.add_argument("--from", dest="node", metavar="NODE", help="whose content stays (default: this node's)")
     remove.add_argument("-R", "--recursive", action="store_true", help="the CDSLs in them too")

@@ -48,6 +48,12 @@ def test_what_is_in_a_bound_path_is_bound_too(tmp_path: Path) -> None:
     assert [(one["style"], one["optional"]) for one in listed] == [("bind", True), ("bind", False)]
 
 
+def test_a_path_alone_is_asked_about(root: Path) -> None:
+    cdsl(root, "init", "--nodes", "1")
+    said = cdsl(root, "create", "/var")
+    assert (said.status, said.err.splitlines()[0]) == (2, "osr: /var: host-dependent or shared?")
+
+
 def test_no_node_is_called_as_the_detour(tmp_path: Path) -> None:
     cdsl(tmp_path, "init", "--nodes", "1")
     assert 'a node\'s tree cannot be called "cluster"' in cdsl(tmp_path, "node-add", "cluster").err

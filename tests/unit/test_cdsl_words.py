@@ -11,9 +11,10 @@ import pytest
 
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl import oldxml, paths, session
+from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.inventory import Inventory
 from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, Cdsl, Layout
-from tests.unit.command import cdsl
+from tests.unit.command import GOOD, cdsl
 from tests.unit.test_cdsl_inventory import OLD_1, OLD_2
 
 pytestmark = [pytest.mark.programs, pytest.mark.usefixtures("as_root")]  # cp
@@ -119,9 +120,45 @@ def test_create_for_some_nodes(root: Path) -> None:
     assert {path.parent.parent.name for path in root.glob("cluster/cdsl/*/etc/motd")} == {"1", "2", "default"}
 
 
-def test_a_dry_run_of_several_says_what_it_leaves_out(root: Path) -> None:
-    said = cdsl(root, "create", "-a", "/etc/hosts", "-a", "/etc/motd", "--dry-run")
-    assert said.err == "osr: after that, 1 more, planned on what it leaves\n"
+SEQUENCES = {
+    "nested": (
+        ("create", "--verbose", "--node", "1", "-a", "/srv", "-s", "/srv/lib", "-a", "/srv/lib/x", "-a", "/etc/hosts"),
+    ),
+    "bound": (
+        ("create", "--verbose", "--node", "1", "--style", "bind", "-a", "/srv", "-s", "/srv/lib", "-a", "/etc/hosts"),
+    ),
+    "removed": (("remove", "--verbose", "-R", "/var", "/etc/sysconfig/network", "--from", "1"),),
+    "again": (
+        ("remove", "--verbose", "/etc/sysconfig/network"),
+        ("create", "--verbose", "-a", "/etc/sysconfig/network"),
+    ),
+    "identity": (("identity", "--verbose", "--node", "1", "--clusterconf", GOOD),),
+    "more nodes": (("set", "--verbose", "maxnodeidnum", "4"),),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(root: Path, name: str) -> None:
+    (root / "srv/lib/x").mkdir(parents=True)
+    (root / "srv/lib/up").symlink_to("../../etc/hosts")
+    (root / "etc/hosts").write_text("127.0.0.1\n")
+    for words in SEQUENCES[name]:
+        before = {path: path.lstat().st_ctime_ns for path in root.rglob("*")}
+        pretended = cdsl(root, *words, "--dry-run")
+        assert before == {path: path.lstat().st_ctime_ns for path in root.rglob("*")}
+        done = cdsl(root, *words)
+        assert (done.status, done.err) == (0, "")
+        assert pretended == done
+
+
+def test_a_dry_run_tells_what_would_be_recovered(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as here:
+        here.setattr(Disk, "rename", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        assert cdsl(root, "create", "-a", "/etc/hosts").status == 1
+    said = cdsl(root, "remove", "/etc/hosts", "--dry-run")
+    assert said.err == "osr: an interrupted change would first be finished: make /etc/hosts host-dependent\n"
+    assert said.status == 0
+    assert not (root / "etc/hosts").is_symlink()
 
 
 def test_remove_several(root: Path) -> None:
