@@ -41,6 +41,11 @@ class Value:
 
     def __init__(self, *values: Any, **named: Any) -> None:
         fields = self.__fields__
+        if (
+            len(values) == len(fields) and not named
+        ):  # as whoever makes ten thousand of them has it: a third of the time
+            vars(self).update(zip(fields, values))
+            return
         known = {**self.__defaults__, **dict(zip(fields, values)), **named}
         if len(values) > len(fields) or known.keys() != fields.keys():
             raise TypeError(f"{type(self).__name__} has the fields {', '.join(fields)}")

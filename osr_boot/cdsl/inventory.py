@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 PATH = "cluster/cdsl_inventory.json"
 OLD_PATHS = ("var/lib/cdsl/cdsl_inventory.xml", ".cdsl_inventory.xml")
+# What a CDSL's line need not say; what it must say is of no type here, and refused if it stays.
+_UNSAID: dict[str, Any] = {**dict.fromkeys(Cdsl.__fields__), **Cdsl.__defaults__}
 _HINT = "`osr cdsl check` compares it with what is on disk; a copy from a backup will do if it is older"
 
 
@@ -58,7 +60,10 @@ class Inventory(Value):
 
 def dumps(inventory: Inventory) -> str:
     """Return the document: one CDSL on each line, so that a person can read a difference."""
-    lines = ",\n".join("  " + _text(vars(cdsl)) for cdsl in inventory.cdsls)
+    # One call for all of them, which is ten times as fast as one for each. No text has a control character in JSON:
+    # where this one stands between two braces, a CDSL ends.
+    text = json.dumps([vars(cdsl) for cdsl in inventory.cdsls], separators=("\x00", ": "))[1:-1]
+    lines = f"  {text}".replace("}\x00{", "},\n  {").replace("\x00", ", ") if text else ""
     head = f'{{\n "format": {FORMAT},\n "layout": {_text(vars(inventory.layout))},\n "nodes": {_text(inventory.nodes)},'
     return f'{head}\n "cdsls": [\n{lines}\n ]\n}}\n'
 
@@ -88,18 +93,18 @@ def loads(text: str, *, source: str = PATH) -> Inventory:
 def _checked(inventory: Inventory, source: str) -> Inventory:
     """Return the inventory. Raises ConfigError if it says what no command of ours can have written."""
     layout = inventory.layout
-    for path in (layout.tree, layout.shared, layout.link, *(cdsl.path for cdsl in inventory.cdsls)):
+    known = inventory.cdsls.by_path
+    paths = (layout.tree, layout.shared, layout.link, *known)
+    every = f"/{'/'.join(paths)}/"  # which of them it is, is asked only where there is one
+    for path in paths if any(odd in every for odd in ("//", "/./", "/../")) else ():
         if not path or path != normal(path):
             raise ConfigError(f'{source}: "{path[:200]}" is no path below the root', hint=_HINT)
     for name in (*inventory.trees, layout.expand):
         if not name or "/" in name or name in (".", ".."):
             raise ConfigError(f'{source}: "{name[:200]}" is no name of a directory', hint=_HINT)
     for cdsl in inventory.cdsls:
-        if (
-            cdsl is not inventory.find(cdsl.path)
-            or cdsl.kind not in (HOSTDEPENDENT, SHARED)
-            or cdsl.style not in (LINK, BIND)
-        ):
+        twice = cdsl is not known[cdsl.path]
+        if twice or cdsl.kind not in (HOSTDEPENDENT, SHARED) or cdsl.style not in (LINK, BIND):
             raise ConfigError(f'{source}: "{cdsl.path[:200]}" stands twice, or is of no kind', hint=_HINT)
     return inventory
 
@@ -115,13 +120,13 @@ def normal(path: str) -> str:
     return "/".join(parts)
 
 
-def _cdsl(value: Any) -> Cdsl:
-    texts = _texts({key: item for key, item in value.items() if key not in ("nodes", "time", "optional")})
-    time, optional = value.get("time", 0.0), value.get("optional", False)
+def _cdsl(value: dict[str, Any]) -> Cdsl:
+    path, kind, style, nodes, time, optional, *others = {**_UNSAID, **value}.values()
+    if others or not (type(path) is type(kind) is type(style) is str):
+        raise TypeError("something else stands where texts belong")
     if type(time) not in (int, float) or type(optional) is not bool:
         raise TypeError("something else stands where a number or true or false belongs")
-    nodes = tuple(_name(node) for node in value.get("nodes", ()))
-    return Cdsl(**texts, nodes=nodes, time=float(time), optional=optional)
+    return Cdsl(path, kind, style, tuple(map(_name, nodes)) if nodes else (), float(time), optional)
 
 
 def _texts(value: Any) -> dict[str, str]:
