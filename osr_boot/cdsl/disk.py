@@ -28,10 +28,29 @@ class Disk:
     def __init__(self, root: str, *, shown: bool = False) -> None:
         self._root = root.rstrip("/") or "/"
         self._shown = shown
+        self._asked: set[str] = set()
 
     def full(self, path: str) -> str:
-        """Return where a path lies on this machine."""
-        return os.path.join(self._root, path) if path else self._root
+        """Return where a path lies on this machine, having asked for what lies beside it."""
+        full = os.path.join(self._root, path) if path else self._root
+        self._ask(os.path.dirname(full) if path else full)
+        return full
+
+    def _ask(self, directory: str) -> None:
+        """Open a directory once, the outer ones before: then an NFS client asks its server what is in it.
+
+        Of names that it knows, and of those that were not there, it believes for half a minute that this is so still,
+        whatever another node has done since. source: man nfs, "acdirmin" and "close-to-open cache consistency".
+        """
+        todo = []
+        while directory not in self._asked:
+            self._asked.add(directory)
+            todo.append(directory)
+            if directory != self._root:
+                directory = os.path.dirname(directory)
+        for above in reversed(todo):
+            with contextlib.suppress(OSError):  # whoever looks into it will say so
+                os.close(os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
     # --- looking
 
