@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import sys
 import time
 
-from osr_boot import terminal
+from osr_boot import mountinfo, terminal
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl import paths
 from osr_boot.cdsl.disk import Disk
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
     Plan = Callable[[Inventory], "Change | None"]
     """None: nothing has to be done"""
-
-MOUNTINFO = "/proc/self/mountinfo"
 
 
 def root(options: argparse.Namespace) -> str:
@@ -86,8 +83,11 @@ def changes(
         if recovered := recover(disk):
             was = "would first be" if options.dry_run else "was"
             sys.stderr.write(f"osr: an interrupted change {was} {terminal.line(recovered)}\n")
-        for plan in list(plans(disk, Inventory() if anew else read(disk, needed=needed))):
-            change = plan(Inventory() if anew else read(disk, needed=needed))
+        there = Inventory() if anew else read(disk, needed=needed)
+        for plan in list(plans(disk, there)):
+            if done and not anew:  # the one before has written it
+                there = read(disk, needed=needed)
+            change = plan(there)
             if change is None:
                 continue
             warnings = users.warnings(change)
@@ -157,15 +157,9 @@ def mounted_node(top: str, inventory: Inventory) -> str:
 def mounts(top: str) -> list[tuple[str, str]]:
     """Return (where, what of its filesystem) of everything mounted below a root, in this order; none without /proc."""
     try:
-        with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
-            lines = [line.split(" ") for line in file]
+        with open(mountinfo.PATH, encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read()
     except OSError:  # a chroot
         return []
     begin = f"{os.path.realpath(top).rstrip('/')}/"
-    found = ((_plain(fields[4]), _plain(fields[3])) for fields in lines)
-    return [(where, what) for where, what in found if where.startswith(begin) and where != begin]
-
-
-def _plain(field: str) -> str:
-    """Return a field of mountinfo without its octal escapes; source: man proc_pid_mountinfo."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), field)
+    return [(where, what) for _, what, where in mountinfo.mounts(text) if where.startswith(begin) and where != begin]

@@ -70,13 +70,13 @@ def _cluster(options: argparse.Namespace, disk: Disk) -> Cluster:
 def create(options: argparse.Namespace) -> int:
     """Make paths CDSLs, in the order of the command line, each a change of its own."""
     wanted: list[tuple[str, list[str]]] = options.wanted or []
+    made: list[Cdsl] = []
 
     def plan(disk: Disk, there: Inventory) -> Iterator[Plan]:
         current = options.node or session.mounted_node(session.root(options), there)
         if not current and (options.backup or options.force):
             hint = "name it with --node, or mount its tree"
             raise OsrError("whose content is kept? no node's tree is mounted here", hint=hint)
-        made: list[Cdsl] = []
         for option, words in wanted:
             for number, (word, nodes) in enumerate(paths.asked(words, there.nodes)):
                 path = session.path(options, word, there)
@@ -99,7 +99,8 @@ def create(options: argparse.Namespace) -> int:
     if not wanted:
         raise ConfigError("which path?", hint="write -a PATH for a copy for each node, -s PATH for one for all")
     status = session.changed(options, "create " + " ".join(word for _, words in wanted for word in words), plan)
-    views.update(options)
+    if any(cdsl.style == BIND for cdsl in made):
+        views.update(options)
     return status
 
 
