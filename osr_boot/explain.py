@@ -8,7 +8,7 @@ from osr_boot.plan import STAGES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from osr_boot.plan import Plan
@@ -49,10 +49,16 @@ def plan_lines(plan: Plan, report: Mapping[str, Any] | None = None) -> Iterator[
                 yield f"       > {path}"
 
 
-def status_lines(report: Mapping[str, Any], root: tuple[str, str, str], stale: str = "") -> Iterator[str]:
+def status_lines(
+    report: Mapping[str, Any],
+    root: tuple[str, str, str],
+    stale: str = "",
+    bound: Sequence[tuple[str, str]] = (),
+) -> Iterator[str]:
     """Yield how the boot went: `root` is source, type and options of what is mounted as root.
 
-    `stale` says in words how the root's cluster.conf is another now than the one that was booted with.
+    `stale` says in words how the root's cluster.conf is another now than the one that was booted with; `bound` are
+    (path, what of the root is bound there), as it is now.
     """
     node = report.get("node")
     if node:
@@ -66,6 +72,8 @@ def status_lines(report: Mapping[str, Any], root: tuple[str, str, str], stale: s
     source, fstype, options = root
     version = next((f", {word}" for word in options.split(",") if word.startswith("vers=")), "")
     yield f"root     {source} ({fstype}{version})"
+    for path, what in bound:
+        yield f"bound    {path} from {what}"
     for stage, outcome in report.get("stages", {}).items():
         yield (
             f"{stage:8} {outcome.get('outcome', '')}, {outcome.get('seconds', 0):.2f} s "

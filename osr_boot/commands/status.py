@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the report of this boot. Raises OsrError where there is none."""
-    from osr_boot import explain
+    from osr_boot import explain, mountinfo
     from osr_boot.linux import Linux
     from osr_boot.ops.configuration import PATH, difference
     from osr_boot.ops.mounts import mounted
@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> int:
     if not os.path.exists(state.report_file):
         raise OsrError("this machine was not booted by osr", hint=f"{state.report_file} is missing")
     report, root = state.report(), mounted(system, "/")
+    bound = tuple(mountinfo.bound(system.read(mountinfo.PATH)))
     configuration = report.get("configuration", {})
     stale = ""
     if configuration.get("from") in ("image", "archive"):
@@ -44,8 +45,9 @@ def run(options: argparse.Namespace) -> int:
         source, fstype, mount_options = root
         report["stale"] = stale
         report["root"] = {"source": source, "fstype": fstype, "options": mount_options}
+        report["bound"] = [{"target": target, "source": source} for target, source in bound]
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
         return 0
-    for line in explain.status_lines(report, root, stale):
+    for line in explain.status_lines(report, root, stale, bound):
         sys.stdout.write(f"{terminal.lines(line)}\n")
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from osr_boot import mountinfo
 from osr_boot.cdsl import lock, session
 from osr_boot.cdsl.lock import Lock
 from osr_boot.errors import OsrError
@@ -183,11 +184,11 @@ def test_the_node_whose_tree_is_mounted(tmp_path: Path, monkeypatch: pytest.Monk
 
     lines = f"36 35 98:0 /srv/cluster/cdsl/2 {tmp_path}/cdsl.local rw,noatime - ext3 /dev/vda rw\n"
     (tmp_path / "mountinfo").write_text(lines)
-    monkeypatch.setattr(session, "MOUNTINFO", str(tmp_path / "mountinfo"))
+    monkeypatch.setattr(mountinfo, "PATH", str(tmp_path / "mountinfo"))
     assert session.mounted_node(str(tmp_path), Inventory(nodes=("1", "2"))) == "2"
     assert session.mounted_node(str(tmp_path), Inventory(nodes=("1",))) == ""
     assert session.mounted_node("/", Inventory(nodes=("1", "2"))) == ""
-    monkeypatch.setattr(session, "MOUNTINFO", str(tmp_path / "nothing"))
+    monkeypatch.setattr(mountinfo, "PATH", str(tmp_path / "nothing"))
     assert session.mounted_node(str(tmp_path), Inventory(nodes=("1", "2"))) == ""
 
 
