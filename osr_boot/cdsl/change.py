@@ -83,8 +83,9 @@ def beside(path: str, mark: str) -> str:
 
 
 def dumps(change: Change, state: str) -> str:
-    """Return the journal's document."""
-    return json.dumps({"format": FORMAT, "state": state, **vars(change)}) + "\n"
+    """Return the journal's document; it has the inventory only for who may have to write it, to finish the change."""
+    inventory = change.inventory if state == COMMITTED else ""
+    return json.dumps({"format": FORMAT, "state": state, **vars(change), "inventory": inventory}) + "\n"
 
 
 def loads(text: str) -> tuple[Change, str]:
