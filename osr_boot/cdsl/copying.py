@@ -17,6 +17,8 @@ from osr_boot.linux import Program, Programs
 
 COPY = ("cp", "--archive", "--preserve=xattr", "--one-file-system", "--reflink=auto", "--no-target-directory", "--")
 ATTEMPTS = 3
+TICK = 1.0
+"""seconds between two looks at how far it is"""
 # What cp says when somebody has taken away, or put something else in the place of, what it was about to copy.
 _MEANWHILE = (b"No such file or directory", b"Not a directory", b"as it was replaced while being copied")
 
@@ -38,7 +40,7 @@ def copy(pairs: Sequence[tuple[str, str]], full: Callable[[str], str], *, shown:
                 pair = todo.pop()
                 argv = [*COPY[:-1], *(["--verbose"] if shown else []), "--", *map(full, pair)]
                 running[programs.start(argv, counted=shown)] = pair, states[pair[0]]
-            for program in programs.wait(1):
+            for program in programs.wait(TICK):
                 pair, before = running.pop(program)
                 # What was seen after one copy is what was there before the next.
                 states[pair[0]] = now = trees.state(full(pair[0]))

@@ -11,6 +11,8 @@ from osr_boot import terminal
 
 FIRST = 2.0
 """seconds without a word: what ends before needs none"""
+AGAIN = 1.0
+"""seconds from one line to the next"""
 MEBIBYTE = 1 << 20
 FILE = 1 << 16
 """bytes that are written in the time that one file takes beside its content: about 0.1 ms"""
@@ -45,7 +47,7 @@ class Progress:
         now = time.monotonic()
         if not self._shown or now < self._next:
             return
-        self._next = now + 1
+        self._next = now + AGAIN
         files, written = self._done_files, 0
         for more, size in running:
             files += more

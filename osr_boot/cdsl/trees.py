@@ -5,6 +5,7 @@ What something else is mounted on is not of the tree: cp is told so too.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -15,6 +16,8 @@ from osr_boot.errors import OsrError
 from osr_boot.value import Value
 
 MOUNTINFO = "/proc/self/mountinfo"
+_PIECE = 1 << 20
+"""bytes of a file that are in memory at a time"""
 
 
 class State(Value):
@@ -57,13 +60,27 @@ def content(full: str) -> dict[bytes, tuple[object, ...]]:
         if stat.S_ISLNK(status.st_mode):
             held = os.readlink(path)
         elif stat.S_ISREG(status.st_mode):
-            seen = hashlib.blake2b()
-            with open(path, "rb") as file:
-                while piece := file.read(1 << 20):  # a database need not fit into memory
-                    seen.update(piece)
-            held = seen.digest()
+            held = _digest(path, status.st_size)
         found[path[begin:]] = (status.st_mode, status.st_uid, status.st_gid, status.st_rdev, held)
     return found
+
+
+def _digest(path: bytes, size: int) -> bytes:
+    """Return a digest of a file. Holes are as good as zeros, and not read: there is no limit to their size."""
+    seen, at = hashlib.blake2b(b"%d" % size), 0
+    with open(path, "rb") as file:
+        while at < size:
+            try:
+                at = os.lseek(file.fileno(), at, os.SEEK_DATA) // _PIECE * _PIECE
+            except OSError as error:
+                if error.errno == errno.ENXIO:  # a hole as far as the end
+                    break
+                raise
+            piece = os.pread(file.fileno(), _PIECE, at)
+            if piece.strip(b"\0"):
+                seen.update(b"%d:" % at + piece)
+            at += _PIECE
+    return seen.digest()
 
 
 def remove(full: str) -> None:
