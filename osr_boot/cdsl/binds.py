@@ -11,7 +11,7 @@ from osr_boot.ops.mounts import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from osr_boot.cdsl.inventory import Inventory
     from osr_boot.cdsl.layout import Cdsl
@@ -46,11 +46,15 @@ class BindPaths(Operation):
         inventory = inventories.loads(system.read(file), source=f"/{inventories.PATH}")
         node = self.node if self.node in inventory.nodes or self.name not in inventory.nodes else self.name
         bound, left = 0, ""
-        for cdsl, lies in bindings(inventory, node):
-            source, target = (resolve(system, self.root, f"/{path}") for path in (lies, cdsl.path))
-            if cdsl.optional and not system.exists(source):
-                left += f", not /{cdsl.path}: /{lies} is missing"
+
+        def is_there(path: str) -> bool:
+            return system.exists(resolve(system, self.root, f"/{path}"))
+
+        for cdsl, lies, missing in bindings(inventory, node, is_there):
+            if missing:
+                left += f", not /{cdsl.path}: /{missing} is missing"
                 continue
+            source, target = (resolve(system, self.root, f"/{path}") for path in (lies, cdsl.path))
             for path, what in ((source, lies), (target, cdsl.path)):
                 if not system.exists(path):
                     raise OsrError(f"/{what} is missing on the shared root, for /{cdsl.path}", hint=_MISSING)
@@ -62,8 +66,23 @@ class BindPaths(Operation):
         return f"{bound} paths{left}" if bound else f"none{left}"
 
 
-def bindings(inventory: Inventory, node: str) -> Iterator[tuple[Cdsl, str]]:
-    """Yield each CDSL that is bound on a node, with where the node's copy lies, the outer before the inner."""
+def bindings(inventory: Inventory, node: str, is_there: Callable[[str], bool]) -> Iterator[tuple[Cdsl, str, str]]:
+    """Yield (CDSL, where the node's copy lies, what is missing) for each that a node binds, the outer before the inner.
+
+    Something is missing of one that may be: it is not bound, and with it nothing that lies in it, which would have no
+    place there. Nor has what lies in one that is not for this node.
+    """
+    away: dict[str, str] = {}
     for cdsl in inventory.cdsls:
-        if cdsl.style == BIND and (not cdsl.nodes or node in cdsl.nodes):
-            yield cdsl, data(cdsl.path, cdsl.kind, node, inventory.layout, inventory.cdsls)
+        if cdsl.style != BIND:
+            continue
+        lies = data(cdsl.path, cdsl.kind, node, inventory.layout, inventory.cdsls)
+        around = next((path for path in away if cdsl.path.startswith(f"{path}/")), "")
+        if cdsl.nodes and node not in cdsl.nodes:
+            away[cdsl.path] = ""
+            continue
+        missing = away[around] if around else "" if is_there(lies) or not cdsl.optional else lies
+        if around or missing:
+            away[cdsl.path] = missing
+        if missing or not around:
+            yield cdsl, lies, missing

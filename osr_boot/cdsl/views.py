@@ -110,8 +110,8 @@ def _wanted(top: str, inventory: Inventory, node: str, *, chroot: bool) -> Itera
     """Yield the commands that make a view. Each is found when the one before is done: its place may lead over that."""
     system, root = Linux(), top.rstrip("/")
     yield "mount", "--bind", f"{root}/{inventory.layout.tree}/{node}", f"{root}/{inventory.layout.link}"
-    for cdsl, lies in bindings(inventory, node):
-        if os.path.lexists(f"{root}/{lies}") or not cdsl.optional:
+    for cdsl, lies, missing in bindings(inventory, node, lambda path: os.path.lexists(f"{root}/{path}")):
+        if not missing:
             yield "mount", "--bind", f"{root}/{lies}", resolve(system, root, f"/{cdsl.path}")
     for *words, place in _SYSTEM if chroot else ():
         yield *words, f"{root}/{place}"

@@ -67,6 +67,23 @@ def test_a_copy_that_may_be_missing() -> None:
     assert here.ran == []
 
 
+@pytest.mark.parametrize(
+    ("outer", "said"),
+    [
+        (Cdsl("srv", HOSTDEPENDENT, BIND, optional=True),
+         "1 paths, not /srv: /cluster/cdsl/2/srv is missing, not /srv/lib: /cluster/cdsl/2/srv is missing"),
+        (Cdsl("srv", HOSTDEPENDENT, BIND, ("1",)), "1 paths"),
+    ],
+)  # fmt: skip
+def test_what_lies_in_a_path_that_is_not_bound_has_no_place(outer: Cdsl, said: str) -> None:
+    others = (Cdsl("srv/lib", SHARED, BIND), Cdsl("srv-2", HOSTDEPENDENT, BIND))
+    here = machine(inventory.dumps(Inventory(nodes=("1", "2"), cdsls=(outer, *others))))
+    there = ("srv-2/", "cluster/cdsl/2/srv-2/", "cluster/shared/srv/lib/")
+    here.files.update({f"/sysroot/{path}": "" for path in there})
+    assert BindPaths("/sysroot", "2").execute(here) == said
+    assert here.ran == [("mount", "--bind", "/sysroot/cluster/cdsl/2/srv-2", "/sysroot/srv-2")]
+
+
 def test_an_inventory_that_is_broken_is_an_error_of_ours() -> None:
     with pytest.raises(ConfigError, match="is empty"):
         BindPaths("/sysroot", "1").execute(machine(""))
