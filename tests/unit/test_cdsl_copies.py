@@ -193,9 +193,8 @@ def portrait(top: Path) -> dict[bytes, tuple[object, ...]]:
         )  # fmt: skip
         if is_file and status.st_size >= GIGABYTE:
             assert status.st_blocks * 512 < status.st_size // 1000, path
-    return {
-        path: (*said, sorted(next((one for one in places.values() if path in one), []))) for path, said in found.items()
-    }
+    group = {path: sorted(all_) for all_ in places.values() for path in all_}
+    return {path: (*said, group.get(path, [])) for path, said in found.items()}
 
 
 def _attributes(path: bytes) -> list[str]:
