@@ -58,7 +58,8 @@ class BindPaths(Operation):
             for path, what in ((source, lies), (target, cdsl.path)):
                 if not system.exists(path):
                     raise OsrError(f"/{what} is missing on the shared root, for /{cdsl.path}", hint=_MISSING)
-            system.run(("mount", "--bind", source, target))
+            # Private, or what is bound in it shows in the node's tree as well; systemd makes all of it shared later.
+            system.run(("mount", "--bind", "--make-private", source, target))
             system.write(*mount_unit(f"/{cdsl.path}"))
             if cdsl.path == "etc/machine-id":
                 system.write(*_COMMIT)

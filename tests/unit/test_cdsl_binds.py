@@ -33,9 +33,9 @@ def test_every_path_of_the_node_in_order_of_depth() -> None:
     here = machine(inventory.dumps(INVENTORY))
     assert BindPaths("/sysroot", "1").execute(here) == "3 paths"
     assert here.ran == [
-        ("mount", "--bind", "/sysroot/cluster/cdsl/1/srv", "/sysroot/srv"),
-        ("mount", "--bind", "/sysroot/cluster/shared/srv/lib", "/sysroot/srv/lib"),
-        ("mount", "--bind", "/sysroot/cluster/cdsl/1/srv/.cdsl.lib/own", "/sysroot/srv/lib/own"),
+        ("mount", "--bind", "--make-private", "/sysroot/cluster/cdsl/1/srv", "/sysroot/srv"),
+        ("mount", "--bind", "--make-private", "/sysroot/cluster/shared/srv/lib", "/sysroot/srv/lib"),
+        ("mount", "--bind", "--make-private", "/sysroot/cluster/cdsl/1/srv/.cdsl.lib/own", "/sysroot/srv/lib/own"),
     ]
     assert "/run/systemd/system/srv-lib-own.mount.d/50-osr.conf" in here.files
 
@@ -51,7 +51,9 @@ def test_trees_that_are_called_by_names() -> None:
     here = machine(inventory.dumps(Inventory(nodes=("alpha",), cdsls=(Cdsl("srv/lib", HOSTDEPENDENT, BIND),))))
     here.files["/sysroot/cluster/cdsl/alpha/srv/lib/"] = ""
     assert BindPaths("/sysroot", "1", "alpha").execute(here) == "1 paths"
-    assert here.ran == [("mount", "--bind", "/sysroot/cluster/cdsl/alpha/srv/lib", "/sysroot/srv/lib")]
+    assert here.ran == [
+        ("mount", "--bind", "--make-private", "/sysroot/cluster/cdsl/alpha/srv/lib", "/sysroot/srv/lib")
+    ]
 
 
 def test_a_copy_that_is_missing_is_named() -> None:
@@ -81,7 +83,7 @@ def test_what_lies_in_a_path_that_is_not_bound_has_no_place(outer: Cdsl, said: s
     there = ("srv-2/", "cluster/cdsl/2/srv-2/", "cluster/shared/srv/lib/")
     here.files.update({f"/sysroot/{path}": "" for path in there})
     assert BindPaths("/sysroot", "2").execute(here) == said
-    assert here.ran == [("mount", "--bind", "/sysroot/cluster/cdsl/2/srv-2", "/sysroot/srv-2")]
+    assert here.ran == [("mount", "--bind", "--make-private", "/sysroot/cluster/cdsl/2/srv-2", "/sysroot/srv-2")]
 
 
 def test_an_inventory_that_is_broken_is_an_error_of_ours() -> None:
