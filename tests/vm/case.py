@@ -129,7 +129,7 @@ def run(case: Case) -> dict[str, float]:
             check(booted)
         times["checked"] = time.monotonic() - begin
         if case.osr:
-            times["off"] = max(_must_power_off(booted, name) for name in case.nodes)
+            times["off"] = max(must_power_off(booted, name) for name in case.nodes)
         return times
 
 
@@ -160,7 +160,7 @@ def _must_refuse(booted: Booted) -> None:
     raise AssertionError("the system came up, and must not have")
 
 
-def _must_power_off(booted: Booted, name: str) -> float:
+def must_power_off(booted: Booted, name: str) -> float:
     """Power a node off and see that its root was unmounted and that the server has forgotten it."""
     node = booted.nodes[name]
     if not node.running:

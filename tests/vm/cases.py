@@ -7,7 +7,7 @@ import re
 from tests import project
 from tests.lab.lab import MACS, cluster_conf
 from tests.lab.tree import BOOKWORM, SID, TRIXIE
-from tests.vm import scenes
+from tests.vm import cdsls, scenes
 from tests.vm.case import Case
 from tests.vm.checks import (
     address_stays,
@@ -72,8 +72,16 @@ CASES = (
          append="root=nfs4:10.77.0.1:/srv/root", checks=(healthy,)),
     Case("cdsl-words", "cdsltree= and cdsllink= move the node's tree", append="cdsltree=/other/cdsl cdsllink=/here",
          prepare=(scenes.moved_cdsl,), checks=(scenes.moved_cdsl_is_bound,)),
-    Case("cdsl-bind", "CDSLs in bind style are bound in the initrd, the outer before the inner", prepare=(scenes.cdsls_in_bind_style,),
-         checks=(healthy, note("cdsl", "2 paths"), command("cat /srv/data/who /srv/data/all/who", "node 1\neverybody\n"))),
+    Case("cdsl-bind", "CDSLs in bind style on two nodes: bound in the initrd, the outer before the inner; osr status names them",
+         nodes=("node1", "node2"), prepare=(cdsls.in_bind_style,), checks=(healthy, note("cdsl", "2 paths"), cdsls.are_bound)),
+    Case("cdsl-bind-optional", "bind style, and the node's copy is missing: one that may be missing is said, and the boot goes on",
+         prepare=(cdsls.in_bind_style_optional, cdsls.copy_lost),
+         checks=(healthy, note("cdsl", "not /srv/data: /cluster/cdsl/1/srv/data is missing"), cdsls.boots_without_them)),
+    Case("cdsl-lock", "two nodes change CDSLs against each other, 12 times each; one dies in the middle of a change",
+         nodes=("node1", "node2"), prepare=(cdsls.short_lease, cdsls.inventoried, cdsls.plain_directories),
+         checks=(healthy, cdsls.against_each_other, cdsls.seen_at_once, cdsls.lock_of_a_dead_node)),
+    Case("cdsl-howto", "the HowTo's commands to the letter make a root for two of a plain system; node 2 boots from it",
+         prepare=(cdsls.plain_system,), checks=(healthy, cdsls.howto_by_hand, cdsls.boots_from_it)),
     # --- cluster.conf and identity
     Case("explain", "osr explain says beforehand, byte for byte, the plan that the machine then boots by",
          checks=(healthy, scenes.explain_said_the_same)),
@@ -128,6 +136,9 @@ CASES = (
     Case("no-cdsl", "the node's CDSL directory is missing; rd.shell gets a shell where osr explain marks the operation",
          prepare=(scenes.remove_cdsl,), append="rd.shell", checks=(scenes.explain_in_the_shell,),
          refuses=(LAST, r"/cluster/cdsl/1 is missing", r"cp -a /cluster/cdsl/default /cluster/cdsl/1")),
+    Case("cdsl-bind-missing", "bind style, and the node's copy is missing: the boot stops and names it",
+         prepare=(cdsls.in_bind_style, cdsls.copy_lost), append=QUICK,
+         refuses=(LAST, r"/cluster/cdsl/1/srv/data is missing on the shared root, for /srv/data", r"osr cdsl check --repair")),
 )  # fmt: skip
 
 MATRIX = tuple(

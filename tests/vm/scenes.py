@@ -11,8 +11,6 @@ from pathlib import Path
 
 from osr_boot import archive
 from osr_boot.boot import CONFIG
-from osr_boot.cdsl import inventory as inventories
-from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, SHARED, Cdsl
 from tests.lab import disks
 from tests.lab.errors import GuestSilent
 from tests.lab.lab import ADDRESSES, MACS, Lab
@@ -221,17 +219,6 @@ def compiled_archive(conf: str) -> bytes:
         file.write_text(conf)
         argv = [sys.executable, "-m", "osr_boot", "compile", "--cpio", str(file)]
         return subprocess.run(argv, cwd=TOP, capture_output=True, check=True).stdout
-
-
-def cdsls_in_bind_style(server: Server) -> None:
-    """/srv/data is each node's own, and /srv/data/all in it is everybody's again, without any link."""
-    cdsls = (Cdsl("srv/data", HOSTDEPENDENT, BIND), Cdsl("srv/data/all", SHARED, BIND))
-    inventory = inventories.dumps(inventories.Inventory(nodes=("1", "2"), cdsls=cdsls))
-    server.run(
-        f"cd {ROOT} && mkdir -p srv/data cluster/shared/srv/data/all && for node in 1 2; do "
-        "mkdir -p cluster/cdsl/$node/srv/data/all && echo node $node > cluster/cdsl/$node/srv/data/who; done && "
-        f"echo everybody > cluster/shared/srv/data/all/who && cat > {inventories.PATH} <<'END'\n{inventory}END"
-    )
 
 
 def explain_said_the_same(booted: Booted) -> None:
