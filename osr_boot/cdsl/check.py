@@ -5,8 +5,8 @@ from __future__ import annotations
 from osr_boot.cdsl import planning, upkeep
 from osr_boot.cdsl.change import NEW, Change, beside
 from osr_boot.cdsl.fault import Fault, exchanged, relinked
-from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, children, data, detour, places, target
-from osr_boot.cdsl.walk import Walk
+from osr_boot.cdsl.layout import HOSTDEPENDENT, children, detour
+from osr_boot.cdsl.walk import Expected, Walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,37 +36,15 @@ def faults(inventory: Inventory, disk: Disk, *, current: str = "", walk: bool = 
         yield Fault("", place, "is missing: links in the nodes' trees lead over it", f"ln -s {wanted} /{place}", mend)
     elif place and disk.says(place) != wanted:
         yield _misled("", place, wanted, disk)
-    expected = [Expected(inventory, cdsl) for cdsl in inventory.cdsls]
-    look: Disk | Walk = Walk(inventory, disk, {place for one in expected for place in one.all()}) if walk else disk
-    for one in expected:
-        if any(map(look.exists, one.all())):
-            yield from _links(one, look, current)
-            yield from _copies(one, look)
+    found = Walk(inventory, disk) if walk else None
+    for expected in found.missed() if found else (Expected(inventory, cdsl) for cdsl in inventory.cdsls):
+        if any(map(disk.exists, expected.all())):
+            yield from _links(expected, disk, current)
+            yield from _copies(expected, disk)
         else:
-            yield _nothing(inventory, disk, one.cdsl, whole=whole)
-    if isinstance(look, Walk):
-        yield from look.faults()
-
-
-class Expected:
-    """Where the links and the copies of a CDSL should be."""
-
-    def __init__(self, inventory: Inventory, cdsl: Cdsl) -> None:
-        layout, cdsls, names = inventory.layout, inventory.cdsls, inventory.trees_of(cdsl)
-        self.cdsl, self.layout = cdsl, layout
-        self.stands = tuple(places(cdsl.path, names, layout, cdsls))
-        """(node, where a link stands)"""
-        # As seen through the link directory they say the same in every tree.
-        self.says = target(self.stands[0][1], cdsl.path, cdsl.kind, layout, cdsls)
-        owners = names if cdsl.kind == HOSTDEPENDENT else ("",)
-        self.lies = {name: data(cdsl.path, cdsl.kind, name, layout, cdsls) for name in owners}
-        """node to where its copy is"""
-
-    def all(self) -> Iterator[str]:
-        """Yield every place."""
-        for _, place in self.stands:
-            yield place
-        yield from self.lies.values()
+            yield _nothing(inventory, disk, expected.cdsl, whole=whole)
+    if found:
+        yield from found.faults()
 
 
 def _nothing(inventory: Inventory, disk: Disk, cdsl: Cdsl, *, whole: bool) -> Fault:
@@ -77,10 +55,10 @@ def _nothing(inventory: Inventory, disk: Disk, cdsl: Cdsl, *, whole: bool) -> Fa
     return Fault(path, path, "neither a link nor a copy is left", f"`osr cdsl remove --force /{path}`", mend)
 
 
-def _links(expected: Expected, disk: Disk | Walk, current: str) -> Iterator[Fault]:
+def _links(expected: Expected, disk: Disk, current: str) -> Iterator[Fault]:
     """Yield what is wrong with the links that stand for a CDSL, in every node's tree."""
     cdsl, wanted = expected.cdsl, expected.says
-    for node, place in expected.stands if cdsl.style != BIND else ():
+    for node, place in expected.stands if expected.links else ():
         kind = disk.kind(place)
         if kind == "link":
             if disk.says(place) != wanted:
@@ -106,7 +84,7 @@ def _links(expected: Expected, disk: Disk | Walk, current: str) -> Iterator[Faul
             yield Fault(cdsl.path, place, message, remedy)
 
 
-def _misled(path: str, place: str, wanted: str, disk: Disk | Walk) -> Fault:
+def _misled(path: str, place: str, wanted: str, disk: Disk) -> Fault:
     """Return the fault of a link that says something else than it should."""
     says = disk.says(place)
     message = f"leads to {says}, not to {wanted}" if says else f"is a {disk.kind(place)}, and no link to {wanted}"
@@ -117,7 +95,7 @@ def _misled(path: str, place: str, wanted: str, disk: Disk | Walk) -> Fault:
     return Fault(path, place, message, f"ln -sfn {wanted} /{place}", exchanged(place, wanted) if says else None)
 
 
-def _copies(expected: Expected, disk: Disk | Walk) -> Iterator[Fault]:
+def _copies(expected: Expected, disk: Disk) -> Iterator[Fault]:
     """Yield which trees lack their copy; one is made of the template's, or of another node's."""
     cdsl, lies = expected.cdsl, expected.lies
     missing = [name for name, path in lies.items() if not disk.exists(path)]

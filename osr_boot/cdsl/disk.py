@@ -137,28 +137,7 @@ class Disk:
 
     def walk(self, enter: Callable[[str], bool]) -> Iterator[tuple[str, str, str]]:
         """Yield (path, kind, what it says) of what can be read on the root's filesystem, in directories entered."""
-        device, todo = self.device(""), [""]
-        while todo:
-            above = todo.pop()
-            full = self.full(above)
-            try:
-                entries = list(os.scandir(full)) if os.lstat(full).st_dev == device else []
-            except OSError:
-                continue
-            begin = f"{above}/" if above else ""
-            for entry in entries:
-                path = begin + entry.name
-                try:
-                    if entry.is_symlink():
-                        yield path, "link", os.readlink(entry.path)
-                    elif not entry.is_dir(follow_symlinks=False):
-                        yield path, "file", ""
-                    else:
-                        yield path, "directory", ""
-                        if enter(path):
-                            todo.append(path)
-                except OSError:
-                    continue
+        return trees.walk(self._root, enter)
 
     # --- changing
 

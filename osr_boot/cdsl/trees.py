@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from osr_boot.errors import OsrError
 from osr_boot.value import Value
@@ -39,6 +39,40 @@ def state(full: str) -> State:
             if status.st_nlink > 1:
                 seen.add(status.st_ino)
     return State(frozenset(entries), size)
+
+
+def walk(top: str, enter: Callable[[str], bool]) -> Iterator[tuple[str, str, str]]:
+    """Yield (path below, kind as Disk.kind has it, what it says if it is a link) of what can be read.
+
+    It stays on the filesystem of the top. What is in a directory is looked up from there: from the top it takes twice
+    as long.
+    """
+    device, todo = os.stat(top).st_dev, [""]
+    while todo:
+        above = todo.pop()
+        begin = f"{above}/" if above else ""
+        try:
+            directory = os.open(os.path.join(top, above), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            for entry in os.scandir(directory) if os.fstat(directory).st_dev == device else ():
+                path = begin + entry.name
+                try:
+                    if entry.is_symlink():
+                        yield path, "link", os.readlink(entry.name, dir_fd=directory)
+                    elif not entry.is_dir(follow_symlinks=False):
+                        yield path, "file", ""
+                    else:
+                        yield path, "directory", ""
+                        if enter(path):
+                            todo.append(path)
+                except OSError:  # it has gone meanwhile
+                    continue
+        except OSError:
+            continue
+        finally:
+            os.close(directory)
 
 
 def outline(full: str) -> set[tuple[bytes, int, int, int]]:

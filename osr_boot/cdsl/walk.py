@@ -1,4 +1,4 @@
-"""One walk over the whole root: what is there of what the inventory names, and links that nobody has registered.
+"""One walk over the whole root: what is not there of what the inventory names, and links that nobody has registered.
 
 A look at each place by itself costs a way through all of its directories; a walk reads every directory once.
 """
@@ -17,54 +17,75 @@ from osr_boot.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from osr_boot.cdsl.disk import Disk
     from osr_boot.cdsl.inventory import Inventory
 
 
-class Walk:
-    """What a walk has found; answers what a disk answers, and asks it where the walk did not come to."""
+class Expected:
+    """Where the links and the copies of a CDSL should be."""
 
-    def __init__(self, inventory: Inventory, disk: Disk, expected: Container[str]) -> None:
-        """Walk; `expected` are the places of links and copies that the inventory names."""
-        layout = inventory.layout
+    def __init__(self, inventory: Inventory, cdsl: Cdsl) -> None:
+        layout, cdsls, names = inventory.layout, inventory.cdsls, inventory.trees_of(cdsl)
+        self.cdsl, self.layout = cdsl, layout
+        self.stands = tuple(places(cdsl.path, names, layout, cdsls))
+        """(node, where it stands)"""
+        self.links = tuple(place for _, place in self.stands) if cdsl.style != BIND else ()
+        # As seen through the link directory they say the same in every tree.
+        self.says = target(self.stands[0][1], cdsl.path, cdsl.kind, layout, cdsls)
+        owners = names if cdsl.kind == HOSTDEPENDENT else ("",)
+        self.lies = {name: data(cdsl.path, cdsl.kind, name, layout, cdsls) for name in owners}
+        """node to where its copy is"""
+
+    def all(self) -> tuple[str, ...]:
+        """Return every place."""
+        return (*(place for _, place in self.stands), *self.lies.values())
+
+
+class Walk:
+    """What a walk has found."""
+
+    def __init__(self, inventory: Inventory, disk: Disk) -> None:
         self._inventory, self._disk = inventory, disk
-        self._there: dict[str, tuple[str, str]] = {}
         self._strangers: list[tuple[str, str]] = []
+        self._expected = [Expected(inventory, cdsl) for cdsl in inventory.cdsls]
+        self._missed: dict[str, str] = {}
+        """place of a link to what it should say, or of a copy to nothing, where something else is there or nothing"""
+        for expected in self._expected:
+            self._missed.update(dict.fromkeys(expected.lies.values(), ""))
+            self._missed.update(dict.fromkeys(expected.links, expected.says))
+        self._look()
+
+    def _look(self) -> None:
+        layout, missed, nodes = self._inventory.layout, self._missed, set(self._inventory.trees)
         trees = (f"{layout.tree}/", f"{layout.shared}/")
         # Only a link that is in the trees itself leads into them without saying one of these names.
-        names = {path.rpartition("/")[2] for path in (layout.tree, layout.shared, layout.link)}
-        bound = {cdsl.path for cdsl in inventory.cdsls if cdsl.style == BIND}
+        names = tuple(path.rpartition("/")[2] for path in (layout.tree, layout.shared, layout.link))
+        bound = {cdsl.path for cdsl in self._inventory.cdsls if cdsl.style == BIND}
         own = detour(layout)[0]
 
         def enter(path: str) -> bool:
             """Say whether to walk into a directory: not where a tree is seen once more, nor into that of no node."""
             above, _, name = path.rpartition("/")
-            known = above != layout.tree or name in inventory.trees
+            known = above != layout.tree or name in nodes
             return known and path != layout.link and path not in bound and not name.startswith((NEW, OLD))
 
-        for path, kind, says in disk.walk(enter):
-            if path in expected:
-                self._there[path] = kind, says
+        for path, kind, says in self._disk.walk(enter):
+            wanted = missed.get(path)
+            if wanted is not None:
+                if not wanted or says == wanted:
+                    del missed[path]
             elif kind != "link" or path == own or path.rpartition("/")[2].startswith((NEW, OLD)):
                 continue  # what a change has prepared, or put away, is that change's
             elif path.startswith(trees) or any(name in says for name in names):
                 self._strangers.append((path, says))
 
-    def kind(self, path: str) -> str:
-        """See Disk."""
-        there = self._there.get(path)
-        return there[0] if there else self._disk.kind(path)
-
-    def says(self, path: str) -> str:
-        """See Disk."""
-        there = self._there.get(path)
-        return there[1] if there else self._disk.says(path)
-
-    def exists(self, path: str) -> bool:
-        """See Disk."""
-        return path in self._there or self._disk.exists(path)
+    def missed(self) -> Iterator[Expected]:
+        """Yield, for each CDSL of which something is not as it should be, what there should be."""
+        for expected in self._expected if self._missed else ():
+            if not self._missed.keys().isdisjoint(expected.all()):
+                yield expected
 
     def faults(self) -> Iterator[Fault]:
         """Yield the links that lead into the trees unregistered, and relative ones that lead out of a path."""
@@ -99,7 +120,7 @@ class Walk:
             return False
         trees = self._inventory.trees
         lies = (data(path, cdsl.kind, name, layout, cdsls) for name in (trees if cdsl.kind == HOSTDEPENDENT else ("",)))
-        return place in {one for _, one in places(path, trees, layout, cdsls)} and all(map(self.exists, lies))
+        return place in {one for _, one in places(path, trees, layout, cdsls)} and all(map(self._disk.exists, lies))
 
     def _registered(self, lost: Mapping[str, Cdsl]) -> Change:
         after = replace(self._inventory, cdsls=(*self._inventory.cdsls, *lost.values()))

@@ -260,6 +260,31 @@ def test_a_link_is_not_looked_at_twice_where_a_tree_is_mounted(root: Path) -> No
     assert len(cdsl(root, "check").out.splitlines()) == 2
 
 
+def test_the_root_may_be_named_by_a_link(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    lost("etc/hosts")(root)
+    name = tmp_path_factory.mktemp("other") / "link"
+    name.symlink_to(root)
+    assert cdsl(name, "check").out.startswith("/etc/hosts: leads to ../cdsl.local/etc/hosts, into the trees")
+
+
+def test_the_walk_leaves_out_what_goes_away_and_what_it_is_not_to_enter(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").symlink_to("y")
+
+    def enter(path: str) -> bool:
+        if path == "b":
+            shutil.rmtree(tmp_path / "b")
+        return True
+
+    assert sorted(Disk(str(tmp_path)).walk(enter)) == [
+        ("a", "directory", ""),
+        ("a/x", "link", "y"),
+        ("b", "directory", ""),
+    ]
+    assert ("a/x", "link", "y") not in Disk(str(tmp_path)).walk(lambda path: False)
+
+
 def test_many_faults_at_once(root: Path) -> None:
     for spoil in (FAULTS["link missing"][0], FAULTS["copy missing"][0], FAULTS["layout"][0]):
         spoil(root)
