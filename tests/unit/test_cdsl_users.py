@@ -18,6 +18,7 @@ from osr_boot.cdsl import copying, progress, users
 from osr_boot.cdsl.progress import words
 from osr_boot.linux import Programs
 from tests.unit.command import cdsl
+from tests.unit.test_docs import block, text
 
 pytestmark = [pytest.mark.programs, pytest.mark.usefixtures("as_root")]
 
@@ -64,6 +65,13 @@ def test_who_writes_and_who_reads(root: Path, runs: Callable[[str], int]) -> Non
         f"osr: /var is in use: sleep (process {reads}) reads /var/lib/status\n"
         f"osr: /var is in use: sleep (process {inside}) is in /var/spool\n{STOP}"
     )
+
+
+def test_what_the_document_says(root: Path, runs: Callable[[str], int]) -> None:
+    process = runs(f"exec 3>> {root}/var/log/messages")
+    said = cdsl(root, "create", "-a", "/var")
+    shown = said.err.replace(f"sleep (process {process})", "rsyslogd (process 412)") + said.out
+    assert block(text("docs/cdsl.md"), "# osr cdsl create").split("\n", 1)[1] == shown
 
 
 def test_where_it_goes_on_writing(root: Path, runs: Callable[[str], int]) -> None:
@@ -145,6 +153,7 @@ BOUND = """
 import os, subprocess, sys
 from pathlib import Path
 from tests.unit.command import cdsl
+from tests.unit.test_docs import block, text
 root = Path(sys.argv[1])
 assert cdsl(root, "create", "-a", "/var").status == 0
 subprocess.run(["mount", "--bind", root / "cluster/cdsl/1", root / "cdsl.local"], check=True)
