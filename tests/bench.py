@@ -13,8 +13,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from tests import bench_scale, project
-from tests.figures import Figure, figure
+from tests import bench_cdsl, bench_scale, project
+from tests.figures import Figure, Missing, figure
 from tests.lab import image
 from tests.lab.lab import Lab, cluster_conf
 from tests.lab.tree import BOOKWORM
@@ -48,7 +48,8 @@ def main() -> int:
     parser.add_argument("--table", type=Path, help="write the figures as a Markdown page, and as JSON beside it")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="boots of each kind")
     options = parser.parse_args()
-    figures = [*bench_scale.commands(options.pairs), image_size(), *boots(options.pairs)]
+    figures: list[Figure | Missing] = [*bench_scale.commands(options.pairs), image_size(), *boots(options.pairs)]
+    figures += bench_cdsl.figures(options.pairs)
     print("\n".join(["", *(figure.line() for figure in figures)]))
     if options.table:
         options.table.with_suffix(".json").write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n")

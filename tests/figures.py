@@ -35,3 +35,19 @@ class Figure:
 def figure(name: str, values: Sequence[float], unit: str, limit: float | None) -> Figure:
     """Return the median of values with its spread."""
     return Figure(name, median(values), min(values), max(values), unit, limit)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A figure that could not be measured on this machine, and why."""
+
+    name: str
+    reason: str
+
+    def line(self) -> str:
+        """Return the line for a person."""
+        return f"{self.name:58} not available here: {self.reason}"
+
+    def row(self) -> str:
+        """Return the row of a Markdown table."""
+        return f"| {self.name} | not available here | {self.reason} | |"
