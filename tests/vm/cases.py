@@ -7,7 +7,7 @@ import re
 from tests import project
 from tests.lab.lab import MACS, cluster_conf
 from tests.lab.tree import BOOKWORM, SID, TRIXIE
-from tests.vm import cdsls, scenes
+from tests.vm import cdsls, identities, scenes
 from tests.vm.case import Case
 from tests.vm.checks import (
     address_stays,
@@ -82,6 +82,9 @@ CASES = (
          checks=(healthy, cdsls.against_each_other, cdsls.seen_at_once, cdsls.lock_of_a_dead_node)),
     Case("cdsl-howto", "the HowTo's commands to the letter make a root for two of a plain system; node 2 boots from it",
          prepare=(cdsls.plain_system,), checks=(healthy, cdsls.howto_by_hand, cdsls.boots_from_it)),
+    Case("cdsl-identity", "osr cdsl identity: two nodes are two machines, with all services, and the same after a reboot",
+         nodes=("node1", "node2"), reboots=True, prepare=(cdsls.inventoried, identities.different_machines),
+         checks=(healthy, identities.are_different)),
     # --- cluster.conf and identity
     Case("explain", "osr explain says beforehand, byte for byte, the plan that the machine then boots by",
          checks=(healthy, scenes.explain_said_the_same)),
