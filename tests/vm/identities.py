@@ -14,8 +14,8 @@ IDS = "cat /etc/machine-id; dbus-uuidgen --get 2> /dev/null || cat /etc/machine-
 def different_machines(server: Server) -> None:
     """The shared root was installed once, with the identity of one machine; then its nodes got their own."""
     server.run(
-        f"cd {SHARED_ROOT} && echo 0123456789abcdef0123456789abcdef > etc/machine-id && echo installed > etc/hostname && "
-        f"mkdir -p etc/iscsi && echo InitiatorName=iqn.1993-08.org.debian:01:abc > etc/iscsi/initiatorname.iscsi && "
+        f"cd {SHARED_ROOT}/etc && echo 0123456789abcdef0123456789abcdef > machine-id && echo installed > hostname && "
+        "mkdir -p iscsi && echo InitiatorName=iqn.1993-08.org.debian:01:abc > iscsi/initiatorname.iscsi && "
         f"chroot {SHARED_ROOT} osr cdsl identity",
         timeout=200,
     )
