@@ -98,11 +98,12 @@ def copied(root: Path) -> bool:
 
 
 def begun(root: Path, *words: str, more: str = "0", program: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    """Start the real command."""
+    """Start the real command, as from a terminal: a shell's background job would hand on that it is deaf to SIGINT."""
     code = OSR.format(top=str(TOP), more=more)
     return subprocess.Popen(
         [*program, sys.executable, "-I", "-c", code, "cdsl", words[0], "--root", str(root), *words[1:]],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 

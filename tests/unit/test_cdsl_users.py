@@ -118,7 +118,7 @@ input()
         child.stdout.readline()
         said = cdsl(root, "create", "-a", "/var").err
         child.communicate(b"\n")
-    assert re.match(rf"osr: /var is in use: python3\S* \(process {child.pid}\) writes /var/log/messages\n", said)
+    assert re.match(rf"osr: /var is in use: python\S* \(process {child.pid}\) writes /var/log/messages\n", said)
 
 
 def test_later_changes_are_led_back(root: Path, runs: Callable[[str], int], monkeypatch: pytest.MonkeyPatch) -> None:
