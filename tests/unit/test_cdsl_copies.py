@@ -416,11 +416,60 @@ def test_the_third_time_it_is_refused(root: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     begun = while_it_is_copied(monkeypatch, 9, lambda number: file(root / "var/log/0/0", "line\n" * number))
     said = cdsl(root, "create", "-a", "/var")
-    assert len(begun) == 3
+    assert len(begun) == 4  # both, which are looked at together, and one of them twice more
     assert (said.status, said.err) == (1, (
         f"osr: /var changes while it is copied: {root}/var/log/0/0\n"
         "  stop what writes there, or wait until it has ended\n"))  # fmt: skip
     assert not list(root.glob("cluster/cdsl/[12d]*/*"))
+
+
+def test_several_copies_are_looked_at_together_as_long_as_nothing_goes_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    (tmp_path / "var/log/0").mkdir(parents=True)
+    file(tmp_path / "var/log/0/0", "line\n")
+    cdsl(tmp_path, "init", "--nodes", "9")
+    looked = []
+    look = trees.state
+
+    def state(full: str) -> trees.State:
+        looked.append(full)
+        return look(full)
+
+    monkeypatch.setattr(trees, "state", state)
+    begun = while_it_is_copied(monkeypatch, 9, lambda _: None)
+    assert cdsl(tmp_path, "create", "-a", "/var").status == 0
+    assert len(begun) == 9
+    assert 3 <= len(looked) <= 4  # before all, after each four or five, and after the last
+
+
+def test_the_disk_works_while_copying_goes_on_and_its_error_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(copying, "SYNC", 1)
+    (tmp_path / "var/log/0").mkdir(parents=True)
+    file(tmp_path / "var/log/0/0", "line\n")
+    cdsl(tmp_path, "init", "--nodes", "9")
+    before = everything(tmp_path)
+    start = Programs.start
+    begun = []
+
+    def started(self: Programs, argv: list[str], *, counted: bool = False) -> Program:
+        begun.append(argv)
+        if argv[0] == "sync" and len(begun) < 9:
+            argv = ["sh", "-c", "echo 'sync: error syncing: Input/output error' >&2; exit 1"]
+        return start(self, argv, counted=counted)
+
+    monkeypatch.setattr(Programs, "start", started)
+    said = cdsl(tmp_path, "create", "-a", "/var")
+    assert [argv[0] for argv in begun[:5]] == ["cp"] * 4 + ["sync"]
+    assert (said.status, said.err) == (1, (
+        "osr: cannot write the copies to disk: sync: error syncing: Input/output error\n"
+        "  nothing has changed yet\n"))  # fmt: skip
+    assert set(everything(tmp_path)) == set(before)
+    assert cdsl(tmp_path, "create", "-a", "/var").status == 0
 
 
 def test_what_has_vanished_is_no_failure(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
