@@ -47,7 +47,7 @@ class Change(Value):
     emptied: tuple[str, ...] = ()
     """directories that are removed at the end if nothing is in them, the inner before the outer"""
     inventory: str = ""
-    """the new document"""
+    """the new document; it is prepared as a file, and never in a journal"""
     notes: tuple[str, ...] = ()
     """what a person should know"""
 
@@ -83,9 +83,8 @@ def beside(path: str, mark: str) -> str:
 
 
 def dumps(change: Change, state: str) -> str:
-    """Return the journal's document; it has the inventory only for who may have to write it, to finish the change."""
-    inventory = change.inventory if state == COMMITTED else ""
-    return json.dumps({"format": FORMAT, "state": state, **vars(change), "inventory": inventory}) + "\n"
+    """Return the journal's document."""
+    return json.dumps({"format": FORMAT, "state": state, **vars(change), "inventory": ""}) + "\n"
 
 
 def loads(text: str) -> tuple[Change, str]:

@@ -169,7 +169,8 @@ class Disk:
         if not like.isdigit():
             self.point(path, like)
         flags = os.O_WRONLY | os.O_NOFOLLOW | (os.O_CREAT | os.O_EXCL if like.isdigit() else os.O_TRUNC)
-        descriptor = os.open(self.full(path), flags, int(like, 8) if like.isdigit() else 0)
+        with self._unseen(path):
+            descriptor = os.open(self.full(path), flags, int(like, 8) if like.isdigit() else 0)
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
 
@@ -197,6 +198,10 @@ class Disk:
         within = os.path.dirname(source) == os.path.dirname(path)
         with self._unseen(source if within and _marked(source) else path if within else ""):
             os.rename(self.full(source), self.full(path))
+
+    def replace(self, source: str, path: str) -> None:
+        """Put a file in the place of another one."""
+        os.replace(self.full(source), self.full(path))
 
     def remove(self, path: str) -> None:
         """Remove something with all that is in it; a link is removed and not followed."""

@@ -6,6 +6,7 @@ The two formats of the old tools, XML with config_version 1 and 2.0, are read an
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring_ascii as _quoted
 
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl, Cdsls, Layout
 from osr_boot.errors import ConfigError
@@ -21,6 +22,12 @@ PATH = "cluster/cdsl_inventory.json"
 OLD_PATHS = ("var/lib/cdsl/cdsl_inventory.xml", ".cdsl_inventory.xml")
 # What a CDSL's line need not say; what it must say is of no type here, and refused if it stays.
 _UNSAID: dict[str, Any] = {**dict.fromkeys(Cdsl.__fields__), **Cdsl.__defaults__}
+_FIELDS = tuple(Cdsl.__fields__)
+_TYPES = (str, str, str, list, float, bool)
+"""of them, in the document"""
+_KINDS = {(kind, style) for kind in (HOSTDEPENDENT, SHARED) for style in (LINK, BIND)}
+_NEVER = 1 << 40
+"""seconds since 1970"""
 _HINT = "`osr cdsl check` compares it with what is on disk; a copy from a backup will do if it is older"
 
 
@@ -60,12 +67,18 @@ class Inventory(Value):
 
 def dumps(inventory: Inventory) -> str:
     """Return the document: one CDSL on each line, so that a person can read a difference."""
-    # One call for all of them, which is ten times as fast as one for each. No text has a control character in JSON:
-    # where this one stands between two braces, a CDSL ends.
-    text = json.dumps([vars(cdsl) for cdsl in inventory.cdsls], separators=("\x00", ": "))[1:-1]
-    lines = f"  {text}".replace("}\x00{", "},\n  {").replace("\x00", ", ") if text else ""
+    lines = ",\n".join(map(_line, inventory.cdsls))
     head = f'{{\n "format": {FORMAT},\n "layout": {_text(vars(inventory.layout))},\n "nodes": {_text(inventory.nodes)},'
     return f'{head}\n "cdsls": [\n{lines}\n ]\n}}\n'
+
+
+def _line(cdsl: Cdsl) -> str:
+    # By hand: a call of json.dumps for each takes ten times as long, and one for all of them puts them on one line.
+    return (
+        f'  {{"path": {_quoted(cdsl.path)}, "kind": "{cdsl.kind}", "style": "{cdsl.style}", '
+        f'"nodes": {_text(cdsl.nodes) if cdsl.nodes else "[]"}, "time": {cdsl.time!r}, '
+        f'"optional": {"true" if cdsl.optional else "false"}}}'
+    )
 
 
 def loads(text: str, *, source: str = PATH) -> Inventory:
@@ -102,10 +115,13 @@ def _checked(inventory: Inventory, source: str) -> Inventory:
     for name in (*inventory.trees, layout.expand):
         if not name or "/" in name or name in (".", ".."):
             raise ConfigError(f'{source}: "{name[:200]}" is no name of a directory', hint=_HINT)
+    kinds = {(cdsl.kind, cdsl.style) for cdsl in inventory.cdsls}
+    wrong = len(known) < len(inventory.cdsls) or not kinds <= _KINDS
     for cdsl in inventory.cdsls:
-        twice = cdsl is not known[cdsl.path]
-        if twice or cdsl.kind not in (HOSTDEPENDENT, SHARED) or cdsl.style not in (LINK, BIND):
+        if wrong and (cdsl is not known[cdsl.path] or (cdsl.kind, cdsl.style) not in _KINDS):
             raise ConfigError(f'{source}: "{cdsl.path[:200]}" stands twice, or is of no kind', hint=_HINT)
+        if not 0 <= cdsl.time < _NEVER:  # nor not a number, which JSON cannot say
+            raise ConfigError(f'{source}: "{cdsl.path[:200]}" is of no time', hint=_HINT)
     return inventory
 
 
@@ -121,12 +137,15 @@ def normal(path: str) -> str:
 
 
 def _cdsl(value: dict[str, Any]) -> Cdsl:
-    path, kind, style, nodes, time, optional, *others = {**_UNSAID, **value}.values()
-    if others or not (type(path) is type(kind) is type(style) is str):
-        raise TypeError("something else stands where texts belong")
-    if type(time) not in (int, float) or type(optional) is not bool:
-        raise TypeError("something else stands where a number or true or false belongs")
-    return Cdsl(path, kind, style, tuple(map(_name, nodes)) if nodes else (), float(time), optional)
+    if tuple(map(type, value.values())) != _TYPES or tuple(value) != _FIELDS:  # it is not as dumps writes it
+        path, kind, style, nodes, time, optional, *others = {**_UNSAID, **value}.values()
+        if others or not (type(path) is type(kind) is type(style) is str):
+            raise TypeError("something else stands where texts belong")
+        if type(time) not in (int, float) or type(optional) is not bool:
+            raise TypeError("something else stands where a number or true or false belongs")
+        value = dict(zip(_FIELDS, (path, kind, style, nodes, float(time), optional)))
+    value["nodes"] = tuple(map(_name, value["nodes"])) if value["nodes"] else ()
+    return Cdsl.of(value)
 
 
 def _texts(value: Any) -> dict[str, str]:

@@ -6,6 +6,8 @@ Paths are relative to the shared root and have no leading slash: `var/lib`. The 
 
 from __future__ import annotations
 
+import operator
+
 from osr_boot.value import Value
 
 TYPE_CHECKING = False
@@ -44,6 +46,9 @@ class Cdsl(Value):
     """bind style: a boot goes on where the node's copy is missing"""
 
 
+_path = operator.attrgetter("path")
+
+
 class Cdsls(tuple[Cdsl, ...]):
     """CDSLs sorted by path, the outer before the inner, and found by it.
 
@@ -58,7 +63,7 @@ class Cdsls(tuple[Cdsl, ...]):
         if type(cdsls) is Cdsls:
             return cdsls
         made = super().__new__(cls, sorted(cdsls, key=_path))
-        made.by_path = {cdsl.path: cdsl for cdsl in made}
+        made.by_path = dict(zip(map(_path, made), made))
         return made
 
     def above(self, path: str) -> Iterator[Cdsl]:
@@ -67,10 +72,6 @@ class Cdsls(tuple[Cdsl, ...]):
             found = self.by_path.get(path)
             if found is not None:
                 yield found
-
-
-def _path(cdsl: Cdsl) -> str:
-    return cdsl.path
 
 
 def parent(path: str, cdsls: Iterable[Cdsl]) -> Cdsl | None:

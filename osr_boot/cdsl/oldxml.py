@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import quoteattr
-
 from osr_boot.cdsl import upkeep
 
 TYPE_CHECKING = False
@@ -33,4 +31,6 @@ def _lines(inventory: Inventory) -> Iterator[str]:
 
 def _quoted(value: str) -> str:
     """Return an attribute's value. A byte that is no letter has no place in XML: it is shown as \\udcff."""
+    from xml.sax.saxutils import quoteattr  # which imports ssl: a sixth of a command's time
+
     return quoteattr(value.encode("utf-8", "backslashreplace").decode())

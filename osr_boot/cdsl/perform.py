@@ -10,6 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from osr_boot.cdsl.disk import Disk
 
+INVENTORY = changes.beside(inventory.PATH, changes.NEW)
+"""the new one, until all else is in its place"""
+
 
 def perform(change: Change, disk: Disk) -> None:
     """Carry out a change. Raises OsrError or OSError; before the commit everything is put back first, also at a Ctrl-C.
@@ -29,10 +32,10 @@ def perform(change: Change, disk: Disk) -> None:
 
 def recover(disk: Disk) -> str:
     """Finish or undo what was interrupted. Returns what was done in words; nothing if there was nothing."""
-    for path in (JOURNAL, inventory.PATH):
-        if disk.exists(f"{path}.new"):  # begun and never named
-            disk.remove(f"{path}.new")
     text = disk.read(JOURNAL)
+    for path in (f"{JOURNAL}.new", *(() if text else (INVENTORY,))):
+        if disk.exists(path):  # begun and never named
+            disk.remove(path)
     if not text:
         return ""
     change, state = changes.loads(text)
@@ -59,10 +62,12 @@ def _prepare(change: Change, disk: Disk) -> None:
         disk.text(path, like, text)
     for kind, path in change.keys:
         disk.key(kind, path)
+    if change.inventory:
+        disk.text(INVENTORY, "0644", change.inventory)
 
 
 def _undo(change: Change, disk: Disk) -> None:
-    for path in change.prepared:
+    for path in (*change.prepared, INVENTORY):
         if disk.exists(path):
             disk.remove(path)
     for _, path in reversed(change.made):
@@ -74,8 +79,8 @@ def _finish(change: Change, disk: Disk) -> None:
     for source, path in change.moves:
         if not disk.exists(path):
             disk.rename(source, path)
-    if change.inventory:
-        disk.write(inventory.PATH, change.inventory)
+    if disk.exists(INVENTORY):
+        disk.replace(INVENTORY, inventory.PATH)
     # What is in the trash is named in the renames: they must not be looked at again once it is gone.
     disk.sync()
     disk.write(JOURNAL, changes.dumps(change, CLEANING))

@@ -104,6 +104,10 @@ class Pretended(Disk):
         self.copy([(source, path)])
         self.remove(source)
 
+    def replace(self, source: str, path: str) -> None:
+        """See Disk.replace."""
+        self.rename(source, path)
+
     def remove(self, path: str) -> None:
         """See Disk.remove."""
         self._known = {known: held for known, held in self._known.items() if not known.startswith(f"{path}/")}

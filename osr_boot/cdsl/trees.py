@@ -6,7 +6,6 @@ What something else is mounted on is not of the tree: cp is told so too.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import stat
@@ -101,6 +100,8 @@ def content(full: str) -> dict[bytes, tuple[object, ...]]:
 
 def _digest(path: bytes, size: int) -> bytes:
     """Return a digest of a file. Holes are as good as zeros, and not read: there is no limit to their size."""
+    import hashlib  # OpenSSL
+
     seen, at = hashlib.blake2b(b"%d" % size), 0
     with open(path, "rb") as file:
         while at < size:

@@ -28,7 +28,7 @@ from osr_boot.model import Cluster
 
 pytestmark = pytest.mark.programs  # cp
 
-STEPS = ("mkdir", "point", "text", "key", "symlink", "rename", "remove", "rmdir", "write", "sync", "copy")
+STEPS = ("mkdir", "point", "text", "key", "symlink", "rename", "replace", "remove", "rmdir", "write", "sync", "copy")
 
 
 class Killed(BaseException):
