@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from osr_boot.cdsl import change as changes
 from osr_boot.cdsl import planning, upkeep
 from osr_boot.cdsl.change import NEW, Change, beside
 from osr_boot.cdsl.fault import Fault, exchanged, relinked
@@ -22,6 +23,11 @@ def faults(inventory: Inventory, disk: Disk, *, current: str = "", walk: bool = 
 
     `walk` says to look through the whole root, for links of which the inventory says nothing.
     """
+    if text := disk.read(changes.JOURNAL):  # what else is found now may be what it was about to do
+        what = changes.loads(text)[0].what
+        remedy = "`osr cdsl recover` finishes or undoes it, or says who is just doing it"
+        yield Fault("", changes.JOURNAL, f"a change has not been ended: {what}", remedy)
+        return
     layout = inventory.layout
     whole = True
     for path in (layout.tree, layout.shared, layout.link, *(f"{layout.tree}/{name}" for name in inventory.trees)):

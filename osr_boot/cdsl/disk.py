@@ -139,6 +139,10 @@ class Disk:
         """Yield (path, kind, what it says) of what can be read on the root's filesystem, in directories entered."""
         return trees.walk(self._root, enter)
 
+    def refuse_mounted(self, path: str) -> None:
+        """Raise OsrError if something is mounted inside of a tree that is to be removed."""
+        trees.refuse_mounted(self.full(path))
+
     # --- changing
 
     def mkdir(self, path: str, like: str = "") -> None:

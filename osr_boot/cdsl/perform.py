@@ -19,6 +19,9 @@ def perform(change: Change, disk: Disk) -> None:
 
     A second Ctrl-C ends that too, and the next command does it.
     """
+    was = {path: source for source, path in change.moves}
+    for path in change.trash:
+        disk.refuse_mounted(was.get(path, path))
     disk.write(JOURNAL, changes.dumps(change, PREPARING))
     try:
         _prepare(change, disk)

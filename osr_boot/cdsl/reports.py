@@ -107,6 +107,8 @@ def check(options: argparse.Namespace) -> int:
     """Print every fault, or mend what can be mended. Returns 1 if one is left."""
     root = session.root(options)
     disk = Disk(root)
+    if options.repair:  # what was interrupted is finished or undone first, and is no fault
+        session.changes(options, "repair", lambda disk, there: [])
     inventory = session.read(disk)
     current = options.node or session.mounted_node(root, inventory)
     wanted = [session.path(options, word, inventory) for word in options.path]

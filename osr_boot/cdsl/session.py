@@ -8,9 +8,9 @@ import os
 import sys
 import time
 
-from osr_boot import mountinfo, terminal
+from osr_boot import terminal
 from osr_boot.cdsl import inventory as inventories
-from osr_boot.cdsl import paths
+from osr_boot.cdsl import paths, trees
 from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.interrupts import interruptible, told
 from osr_boot.cdsl.inventory import Inventory
@@ -156,10 +156,5 @@ def mounted_node(top: str, inventory: Inventory) -> str:
 
 def mounts(top: str) -> list[tuple[str, str]]:
     """Return (where, what of its filesystem) of everything mounted below a root, in this order; none without /proc."""
-    try:
-        with open(mountinfo.PATH, encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read()
-    except OSError:  # a chroot
-        return []
     begin = f"{os.path.realpath(top).rstrip('/')}/"
-    return [(where, what) for _, what, where in mountinfo.mounts(text) if where.startswith(begin) and where != begin]
+    return [(where, what) for where, what in trees.mounts() if where.startswith(begin)]

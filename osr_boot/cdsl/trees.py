@@ -11,10 +11,10 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 
+from osr_boot import mountinfo
 from osr_boot.errors import OsrError
 from osr_boot.value import Value
 
-MOUNTINFO = "/proc/self/mountinfo"
 _PIECE = 1 << 20
 """bytes of a file that are in memory at a time"""
 
@@ -123,22 +123,25 @@ def remove(full: str) -> None:
     if not os.path.isdir(full) or os.path.islink(full):
         os.unlink(full)
         return
-    if mounted := next(mounts(f"{os.path.realpath(full)}/"), ""):
-        raise OsrError(f"{full} is not removed: something is mounted on {mounted}", hint=f"umount {mounted}")
+    refuse_mounted(full)
     shutil.rmtree(full)
 
 
-def mounts(begin: str) -> Iterator[str]:
-    """Yield where something is mounted, of the paths that begin so."""
-    try:
-        with open(MOUNTINFO, "rb") as file:
-            lines = file.readlines()
-    except OSError:  # a chroot without /proc
-        return
-    for line in lines:
-        where = os.fsdecode(line.split(b" ")[4].decode("unicode_escape").encode("latin-1"))
+def refuse_mounted(full: str) -> None:
+    """Raise OsrError if something is mounted inside of a tree that is to be removed."""
+    begin = f"{os.path.realpath(full)}/"
+    for where, _ in mounts():
         if where.startswith(begin):
-            yield where
+            raise OsrError(f"{full} is not removed: something is mounted on {where}", hint=f"umount {where}")
+
+
+def mounts() -> list[tuple[str, str]]:
+    """Return (where, what of its filesystem) of everything mounted, in this order; none without /proc."""
+    try:
+        with open(mountinfo.PATH, encoding="utf-8", errors="surrogateescape") as file:
+            return [(where, what) for _, what, where in mountinfo.mounts(file.read())]
+    except OSError:  # a chroot
+        return []
 
 
 def _everything(full: str) -> Iterator[tuple[bytes, os.stat_result]]:

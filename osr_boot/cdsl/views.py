@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from osr_boot.cdsl.inventory import Inventory
     from osr_boot.cdsl.layout import Cdsl
 
+# Private, as a boot makes them: what is mounted in one place of a tree is not to appear in its other place too.
+_BIND = ("mount", "--bind", "--make-private")
 # What programs in a chroot look for besides files. Slaves: what goes away in there stays on this machine.
 _SYSTEM = (
     ("mount", "-t", "proc", "proc", "proc"),
@@ -109,10 +111,10 @@ def unbind(options: argparse.Namespace, cdsl: Cdsl | None) -> None:
 def _wanted(top: str, inventory: Inventory, node: str, *, chroot: bool) -> Iterator[tuple[str, ...]]:
     """Yield the commands that make a view. Each is found when the one before is done: its place may lead over that."""
     system, root = Linux(), top.rstrip("/")
-    yield "mount", "--bind", f"{root}/{inventory.layout.tree}/{node}", f"{root}/{inventory.layout.link}"
+    yield *_BIND, f"{root}/{inventory.layout.tree}/{node}", f"{root}/{inventory.layout.link}"
     for cdsl, lies, missing in bindings(inventory, node, lambda path: os.path.lexists(f"{root}/{path}")):
         if not missing:
-            yield "mount", "--bind", f"{root}/{lies}", resolve(system, root, f"/{cdsl.path}")
+            yield *_BIND, f"{root}/{lies}", resolve(system, root, f"/{cdsl.path}")
     for *words, place in _SYSTEM if chroot else ():
         yield *words, f"{root}/{place}"
 

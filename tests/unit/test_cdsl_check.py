@@ -285,6 +285,27 @@ def test_the_walk_leaves_out_what_goes_away_and_what_it_is_not_to_enter(tmp_path
     assert ("a/x", "link", "y") not in Disk(str(tmp_path)).walk(lambda path: False)
 
 
+def test_what_was_interrupted_is_a_fault_until_a_repair_which_begins_with_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as here:
+        here.setattr(Disk, "rename", interrupted)  # the first step behind the record
+        assert cdsl(root, "remove", "--from", "1", "/var/lib").status == 1
+    said = cdsl(root, "check")
+    assert (said.status, said.out) == (
+        1,
+        "/.osr-cdsl-journal.json: a change has not been ended: give each node its own /var/lib\n"
+        "  `osr cdsl recover` finishes or undoes it, or says who is just doing it\n",
+    )
+    said = cdsl(root, "check", "--repair")
+    assert (said.status, said.err) == (0, "osr: an interrupted change was finished: give each node its own /var/lib\n")
+    assert "/var/lib" not in cdsl(root, "list").out
+    assert (root / "cluster/cdsl/2/var/lib/dpkg/status").read_text() == "installed\n"
+
+
 def test_many_faults_at_once(root: Path) -> None:
     for spoil in (FAULTS["link missing"][0], FAULTS["copy missing"][0], FAULTS["layout"][0]):
         spoil(root)

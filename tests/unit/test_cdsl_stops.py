@@ -273,8 +273,10 @@ subprocess.run(["mount", "--bind", root / "elsewhere", root / "cluster/cdsl/2/va
 said = test.cdsl(root, "remove", "--delete", "--from", "1", "/var")
 print(said.status, said.out + said.err)
 assert (root / "elsewhere/file").read_text() == "dear"
+assert test.state(root) == ""
+assert (root / "cluster/cdsl/1/var/own").read_text() == "own"
 subprocess.run(["umount", root / "cluster/cdsl/2/var/lib/bound"], check=True)
-assert test.cdsl(root, "recover").status == 0
+assert test.cdsl(root, "remove", "--delete", "--from", "1", "/var").status == 0
 assert (root / "elsewhere/file").read_text() == "dear"
 assert not (root / "cluster/cdsl/2/var").exists()
 """

@@ -54,8 +54,8 @@ test ! -e proc/self -a ! -e srv/data/who
 grep -c "$PWD/" /proc/self/mountinfo || true
 """
     assert good(root, script).splitlines() == [
-        f"mount --bind {root}/cluster/cdsl/2 {root}/cdsl.local",
-        f"mount --bind {root}/cluster/cdsl/2/srv/data {root}/srv/data",
+        f"mount --bind --make-private {root}/cluster/cdsl/2 {root}/cdsl.local",
+        f"mount --bind --make-private {root}/cluster/cdsl/2/srv/data {root}/srv/data",
         f"mount -t proc proc {root}/proc",
         f"mount -t sysfs sysfs {root}/sys",
         f"mount --rbind --make-rslave /dev {root}/dev",

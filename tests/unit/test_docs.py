@@ -217,13 +217,13 @@ def test_every_remedy_is_in_the_document_of_failures(words: str) -> None:
 
 def test_architecture_names_every_module_and_hook_and_no_other() -> None:
     document = text("docs/architecture.md")
-    named = set(
-        re.findall(r"`([\w/]+(?:\.py|/))`", section(document, "## Where to find what").partition("\n\n`dracut")[0])
-    )
+    found = section(document, "## Where to find what").partition("\n\n`dracut")[0]
+    first, cdsls = (set(re.findall(r"`([\w/]+(?:\.py|/))`", part)) for part in found.split("| in osr_boot/cdsl |"))
     package = TOP / "osr_boot"
+    assert cdsls == {path.name for path in package.glob("cdsl/*.py")} - {"__init__.py"}
     there = {path.name for path in package.glob("*.py")} - {"__init__.py"}
     there |= {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
-    assert named == there
+    assert first == there
     hooks = {row[0].strip("`") for row in rows(section(document, "## A boot")) if row[0].endswith(".sh`")}
     assert hooks == {path.name for path in TOP.glob("dracut/*/osr-*.sh")}
 
