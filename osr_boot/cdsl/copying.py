@@ -13,7 +13,7 @@ from osr_boot.cdsl import trees
 from osr_boot.cdsl.progress import Progress
 from osr_boot.cdsl.trees import State
 from osr_boot.errors import OsrError
-from osr_boot.linux import Program, Programs
+from osr_boot.programs import Program, Programs
 
 COPY = ("cp", "--archive", "--preserve=xattr", "--one-file-system", "--reflink=auto", "--no-target-directory", "--")
 ATTEMPTS = 3

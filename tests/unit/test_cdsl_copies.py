@@ -20,7 +20,7 @@ import pytest
 
 from osr_boot.cdsl import copying, trees
 from osr_boot.cdsl.disk import Disk
-from osr_boot.linux import Program, Programs
+from osr_boot.programs import Program, Programs
 from tests.unit.command import cdsl
 
 pytestmark = [pytest.mark.programs, pytest.mark.usefixtures("as_root")]

@@ -16,7 +16,7 @@ import pytest
 
 from osr_boot.cdsl import copying, progress, users
 from osr_boot.cdsl.progress import words
-from osr_boot.linux import Programs
+from osr_boot.programs import Programs
 from tests.unit.command import cdsl
 from tests.unit.test_docs import block, text
 
