@@ -9,6 +9,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 
+from osr_boot import mountinfo
 from osr_boot.cdsl.change import NEW, Change
 from osr_boot.cdsl.disk import Disk
 from osr_boot.value import Value, replace
@@ -121,7 +122,8 @@ def _names(top: str) -> Iterator[tuple[str, str, str]]:
     """Yield (name on this machine, path in the root, device) of all that is the root or a part of it."""
     slashed = f"{top.rstrip('/')}/"
     with open(f"{PROC}/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        mounts = [(fields[2], *map(_slashed, fields[3:5])) for fields in (line.split(" ") for line in file)]
+        known = mountinfo.mounts(file.read())
+        mounts = [(device, f"{what.rstrip('/')}/", f"{where.rstrip('/')}/") for device, what, where in known]
     device, begin, where = max((one for one in mounts if slashed.startswith(one[2])), key=lambda one: len(one[2]))
     inside = begin + slashed[len(where) :]
     yield slashed, "", device
@@ -130,12 +132,6 @@ def _names(top: str) -> Iterator[tuple[str, str, str]]:
             yield where, begin[len(inside) :], device
         elif other == device and inside.startswith(begin):
             yield where + inside[len(begin) :], "", device
-
-
-def _slashed(field: str) -> str:
-    """Return a directory of mountinfo, a slash at its end, without octal escapes; source: man proc_pid_mountinfo."""
-    name = field.encode(errors="surrogateescape").decode("unicode_escape").encode("latin-1")
-    return os.fsdecode(name).rstrip("/") + "/"
 
 
 def _entries(process: str) -> Iterator[tuple[str, str, str]]:
