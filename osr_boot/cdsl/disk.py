@@ -170,13 +170,14 @@ class Disk:
 
     def text(self, path: str, like: str, text: str) -> None:
         """Write a small file where nothing is, like another one, or with an octal mode."""
-        if not like.isdigit():
-            self.point(path, like)
-        flags = os.O_WRONLY | os.O_NOFOLLOW | (os.O_CREAT | os.O_EXCL if like.isdigit() else os.O_TRUNC)
+        flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CREAT | os.O_EXCL
         with self._unseen(path):
-            descriptor = os.open(self.full(path), flags, int(like, 8) if like.isdigit() else 0)
+            descriptor = os.open(self.full(path), flags, int(like, 8) if like.isdigit() else 0o600)
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
+        if not like.isdigit():
+            self._as(path, like)
+            os.utime(self.full(path))  # it is as old as what is in it
 
     def key(self, kind: str, path: str) -> None:
         """Make an SSH host key, and NAME.pub beside it. Raises OsrError."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from json.encoder import encode_basestring_ascii as _quoted
 
-from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl, Cdsls, Layout
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl, Cdsls, Layout, listed
+from osr_boot.digest import digest
 from osr_boot.errors import ConfigError
 from osr_boot.value import Value, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
 FORMAT = 1
@@ -28,6 +29,8 @@ _TYPES = (str, str, str, list, float, bool)
 _KINDS = {(kind, style) for kind in (HOSTDEPENDENT, SHARED) for style in (LINK, BIND)}
 _NEVER = 1 << 40
 """seconds since 1970"""
+_BEGIN, _PATH, _END = '\n "cdsls": [\n', '  {"path": "', "\n ]\n}\n"
+"""of the lines, of each line, and after them"""
 _HINT = "`osr cdsl check` compares it with what is on disk; a copy from a backup will do if it is older"
 
 
@@ -40,7 +43,7 @@ class Inventory(Value):
     cdsls: Cdsls = Cdsls()
 
     def __init__(self, layout: Layout = layout, nodes: tuple[str, ...] = (), cdsls: Iterable[Cdsl] = ()) -> None:
-        super().__init__(layout, nodes, Cdsls(cdsls))
+        super().__init__(layout, nodes, listed(cdsls))
 
     @property
     def trees(self) -> tuple[str, ...]:
@@ -49,7 +52,7 @@ class Inventory(Value):
 
     def find(self, path: str) -> Cdsl | None:
         """Return the CDSL that a path is, None if it is none."""
-        return self.cdsls.by_path.get(path)
+        return self.cdsls.get(path)
 
     def trees_of(self, cdsl: Cdsl) -> tuple[str, ...]:
         """Return the trees that have a copy of a CDSL."""
@@ -57,19 +60,21 @@ class Inventory(Value):
 
     def having(self, cdsl: Cdsl) -> Inventory:
         """Return the inventory with one more CDSL, or with this in place of the one of its path."""
-        others = (known for known in self.cdsls if known.path != cdsl.path)
-        return replace(self, cdsls=(*others, cdsl))
+        return replace(self, cdsls=self.cdsls.having(cdsl))
 
     def without(self, path: str) -> Inventory:
         """Return the inventory without the CDSL of that path."""
-        return replace(self, cdsls=tuple(cdsl for cdsl in self.cdsls if cdsl.path != path))
+        return replace(self, cdsls=self.cdsls.without(path))
 
 
 def dumps(inventory: Inventory) -> str:
-    """Return the document: one CDSL on each line, so that a person can read a difference."""
-    lines = ",\n".join(map(_line, inventory.cdsls))
+    """Return the document: one CDSL on each line, so that a person can read a difference.
+
+    The digest is of these lines: as long as it fits nobody else has written them, and they need not all be read.
+    """
+    lines = ",\n".join(inventory.cdsls.lines(_line))
     head = f'{{\n "format": {FORMAT},\n "layout": {_text(vars(inventory.layout))},\n "nodes": {_text(inventory.nodes)},'
-    return f'{head}\n "cdsls": [\n{lines}\n ]\n}}\n'
+    return f'{head}\n "digest": "{digest(lines.encode(errors="surrogateescape"))}",{_BEGIN}{lines}{_END}'
 
 
 def _line(cdsl: Cdsl) -> str:
@@ -87,42 +92,74 @@ def loads(text: str, *, source: str = PATH) -> Inventory:
         raise ConfigError(f"{source} is empty", hint=_HINT)
     if text.lstrip().startswith("<"):
         return _old(text, source)
+    head, _, lines = text.partition(_BEGIN)
+    lines = lines[: -len(_END)] if lines.endswith(_END) else ""
     try:
-        value = json.loads(text)
+        value = json.loads(f"{head}{_BEGIN}{_END}" if lines else text)
         if value["format"] != FORMAT:
             said = str(value["format"])[:60]
             hint = "use the version of osr that wrote it"
             raise ConfigError(f"{source} has format {said}, this version knows {FORMAT}", hint=hint)
-        made = Inventory(
-            Layout(**_texts(value["layout"])),
-            tuple(_name(node) for node in value["nodes"]),
-            tuple(_cdsl(one) for one in value["cdsls"]),
-        )
+        layout, nodes = Layout(**_texts(value["layout"])), tuple(_name(node) for node in value["nodes"])
+        cdsls = _lines(value, lines, source) if lines else None
+        if cdsls is None:
+            value = json.loads(text)
+            cdsls = Cdsls(_fit([_cdsl(one) for one in value["cdsls"]], source))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{source} cannot be read: {str(error)[:200]}", hint=_HINT) from None
-    return _checked(made, source)
+    return _checked(Inventory(layout, nodes, cdsls), source)
+
+
+def _lines(head: dict[str, Any], lines: str, source: str) -> Cdsls | None:
+    """Return the CDSLs of the document's lines, unread; None if somebody has edited them or a path has escapes."""
+    if head.get("digest") != digest(lines.encode(errors="surrogateescape")) or "\\" in lines:
+        return None
+
+    def read(wanted: Mapping[str, str]) -> dict[str, Cdsl]:
+        try:
+            found = _fit([_cdsl(one) for one in json.loads(f"[{','.join(wanted.values())}]")], source)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ConfigError(f"{source} cannot be read: {str(error)[:200]}", hint=_HINT) from None
+        if [cdsl.path for cdsl in found] != list(wanted):
+            raise ConfigError(f"{source} cannot be read: a line has two paths", hint=_HINT)
+        return dict(zip(wanted, found))
+
+    at = len(_PATH)
+    return Cdsls.of_lines({line[at : line.index('"', at)]: line for line in lines.split(",\n")}, read)
 
 
 def _checked(inventory: Inventory, source: str) -> Inventory:
-    """Return the inventory. Raises ConfigError if it says what no command of ours can have written."""
+    """Return the inventory. Raises ConfigError if its head says what no command of ours can have written."""
     layout = inventory.layout
-    known = inventory.cdsls.by_path
-    paths = (layout.tree, layout.shared, layout.link, *known)
+    _normal((layout.tree, layout.shared, layout.link), source)
+    for name in (*inventory.trees, layout.expand):
+        if not name or "/" in name or name in (".", ".."):
+            raise ConfigError(f'{source}: "{name[:200]}" is no name of a directory', hint=_HINT)
+    return inventory
+
+
+def _fit(cdsls: Sequence[Cdsl], source: str) -> Sequence[Cdsl]:
+    """Return CDSLs. Raises ConfigError if they are none that a command of ours can have written."""
+    paths = [cdsl.path for cdsl in cdsls]
+    _normal(paths, source)
+    seen: set[str] = set()
+    for cdsl in cdsls if len(set(paths)) < len(paths) else ():
+        if cdsl.path in seen:
+            raise ConfigError(f'{source}: "{cdsl.path[:200]}" stands twice', hint=_HINT)
+        seen.add(cdsl.path)
+    for cdsl in cdsls:
+        if (cdsl.kind, cdsl.style) not in _KINDS:
+            raise ConfigError(f'{source}: "{cdsl.path[:200]}" is of no kind', hint=_HINT)
+        if not 0 <= cdsl.time < _NEVER:  # nor not a number, which JSON cannot say
+            raise ConfigError(f'{source}: "{cdsl.path[:200]}" is of no time', hint=_HINT)
+    return cdsls
+
+
+def _normal(paths: Sequence[str], source: str) -> None:
     every = f"/{'/'.join(paths)}/"  # which of them it is, is asked only where there is one
     for path in paths if any(odd in every for odd in ("//", "/./", "/../")) else ():
         if not path or path != normal(path):
             raise ConfigError(f'{source}: "{path[:200]}" is no path below the root', hint=_HINT)
-    for name in (*inventory.trees, layout.expand):
-        if not name or "/" in name or name in (".", ".."):
-            raise ConfigError(f'{source}: "{name[:200]}" is no name of a directory', hint=_HINT)
-    kinds = {(cdsl.kind, cdsl.style) for cdsl in inventory.cdsls}
-    wrong = len(known) < len(inventory.cdsls) or not kinds <= _KINDS
-    for cdsl in inventory.cdsls:
-        if wrong and (cdsl is not known[cdsl.path] or (cdsl.kind, cdsl.style) not in _KINDS):
-            raise ConfigError(f'{source}: "{cdsl.path[:200]}" stands twice, or is of no kind', hint=_HINT)
-        if not 0 <= cdsl.time < _NEVER:  # nor not a number, which JSON cannot say
-            raise ConfigError(f'{source}: "{cdsl.path[:200]}" is of no time', hint=_HINT)
-    return inventory
 
 
 def normal(path: str) -> str:
@@ -211,7 +248,7 @@ def _old(text: str, source: str) -> Inventory:
     most = settings.get("maxnodeidnum", "")
     if not names and most.isascii() and most.isdigit() and len(most) < 5:
         names = dict.fromkeys(str(number) for number in range(1, int(most) + 1))
-    return _checked(Inventory(layout, tuple(names), tuple(cdsls)), source)
+    return _checked(Inventory(layout, tuple(names), _fit(cdsls, source)), source)
 
 
 def _seconds(text: str) -> float:

@@ -12,7 +12,9 @@ from osr_boot.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    Reader = Callable[[Mapping[str, str]], Mapping[str, "Cdsl"]]
 
 HOSTDEPENDENT, SHARED = "hostdependent", "shared"
 LINK, BIND = "link", "bind"
@@ -49,39 +51,99 @@ class Cdsl(Value):
 _path = operator.attrgetter("path")
 
 
-class Cdsls(tuple[Cdsl, ...]):
+class Cdsls:
     """CDSLs sorted by path, the outer before the inner, and found by it.
 
     What a path lies in is found by going up its names, however many CDSLs there are: `check` asks for each of them, and
-    looking through all of them each time took 10,000 a minute and more.
+    looking through all of them each time took 10,000 a minute and more. One that nobody asks for stays a line of the
+    document: of 10,000 a change needs a handful.
     """
 
-    by_path: dict[str, Cdsl]
+    def __init__(self, cdsls: Iterable[Cdsl] = ()) -> None:
+        self._held: dict[str, Cdsl | str] = {cdsl.path: cdsl for cdsl in sorted(cdsls, key=_path)}
+        self._read: Reader | None = None
 
-    def __new__(cls, cdsls: Iterable[Cdsl] = ()) -> Cdsls:
-        """Return the CDSLs; what is sorted already as it is."""
-        if type(cdsls) is Cdsls:
-            return cdsls
-        made = super().__new__(cls, sorted(cdsls, key=_path))
-        made.by_path = dict(zip(map(_path, made), made))
+    @classmethod
+    def of_lines(cls, lines: dict[str, str], read: Reader) -> Cdsls:
+        """Return the CDSLs of lines, sorted by path; `read` makes CDSLs of such lines when they are asked for."""
+        made = cls()
+        made._held, made._read = dict(lines), read
         return made
+
+    def __iter__(self) -> Iterator[Cdsl]:
+        lines = {path: held for path, held in self._held.items() if isinstance(held, str)}
+        if lines and self._read:
+            self._held.update(self._read(lines))
+        return iter(tuple(held for held in self._held.values() if not isinstance(held, str)))
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __getitem__(self, number: int) -> Cdsl:
+        return tuple(self)[number]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (Cdsls, tuple)) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._held))
+
+    def __repr__(self) -> str:
+        return f"Cdsls({tuple(self)!r})"
+
+    def get(self, path: str) -> Cdsl | None:
+        """Return the CDSL that a path is, None if it is none."""
+        held = self._held.get(path)
+        if isinstance(held, str) and self._read:
+            held = self._held[path] = self._read({path: held})[path]
+        return held if isinstance(held, Cdsl) else None
 
     def above(self, path: str) -> Iterator[Cdsl]:
         """Yield the CDSLs that a path lies in, the inner before the outer; not the one that it is itself."""
         while path := path.rpartition("/")[0]:
-            found = self.by_path.get(path)
+            found = self.get(path)
             if found is not None:
                 yield found
+
+    def below(self, path: str) -> tuple[Cdsl, ...]:
+        """Return the CDSLs that lie in a path, the outer before the inner."""
+        begin = f"{path}/"
+        return tuple(filter(None, (self.get(one) for one in list(self._held) if one.startswith(begin))))
+
+    def having(self, cdsl: Cdsl) -> Cdsls:
+        """Return these with one more CDSL, or with this in place of the one of its path."""
+        made = Cdsls()
+        held = {**self._held, cdsl.path: cdsl}
+        made._held = held if cdsl.path in self._held else {path: held[path] for path in sorted(held)}
+        made._read = self._read
+        return made
+
+    def without(self, path: str) -> Cdsls:
+        """Return these without the CDSL of that path."""
+        made = Cdsls()
+        made._held = {one: held for one, held in self._held.items() if one != path}
+        made._read = self._read
+        return made
+
+    def lines(self, write: Callable[[Cdsl], str]) -> Iterator[str]:
+        """Yield each as a line; `write` makes one of a CDSL that is none yet."""
+        for held in self._held.values():
+            yield held if isinstance(held, str) else write(held)
+
+
+def listed(cdsls: Iterable[Cdsl]) -> Cdsls:
+    """Return CDSLs to be looked up; those that can be already as they are."""
+    return cdsls if isinstance(cdsls, Cdsls) else Cdsls(cdsls)
 
 
 def parent(path: str, cdsls: Iterable[Cdsl]) -> Cdsl | None:
     """Return the innermost CDSL that a path lies in; not the one that it is itself."""
-    return next(Cdsls(cdsls).above(path), None)
+    return next(listed(cdsls).above(path), None)
 
 
 def children(path: str, cdsls: Iterable[Cdsl]) -> tuple[Cdsl, ...]:
     """Return the CDSLs that lie in a path, the outer before the inner."""
-    return tuple(cdsl for cdsl in Cdsls(cdsls) if cdsl.path.startswith(f"{path}/"))
+    return listed(cdsls).below(path)
 
 
 def expanded(path: str, kind: str, layout: Layout, cdsls: Iterable[Cdsl]) -> str:
@@ -90,7 +152,7 @@ def expanded(path: str, kind: str, layout: Layout, cdsls: Iterable[Cdsl]) -> str
     The name of an ancestor of the other kind that is inside another CDSL is taken there by its link: what lies below it
     lies beside that link, in a directory with a name of its own: `var/lib/foo` becomes `var/.cdsl.lib/foo`.
     """
-    around = tuple(Cdsls(cdsls).above(path))
+    around = tuple(listed(cdsls).above(path))
     if len(around) < 2:
         return path
     parts = path.split("/")
@@ -112,7 +174,7 @@ def places(path: str, nodes: Iterable[str], layout: Layout, cdsls: Iterable[Cdsl
 
     The node of a place that all of them share is empty.
     """
-    around = parent(path, cdsls := Cdsls(cdsls))
+    around = parent(path, cdsls := listed(cdsls))
     if around is None:
         yield "", path
         return
@@ -138,7 +200,7 @@ def owner(place: str, layout: Layout, cdsls: Iterable[Cdsl]) -> tuple[Cdsl, str,
         mark = f"{layout.expand}."
         # A mark that is part of a name, and not ours, is no longer where `expanded` would put it.
         plain = "/".join(part[len(mark) :] if part.startswith(mark) else part for part in inside.split("/"))
-        known = Cdsls(cdsls)
+        known = listed(cdsls)
         for cdsl in known.above(f"{plain}/"):
             top = expanded(cdsl.path, kind, layout, known)
             if cdsl.kind == kind and f"{inside}/".startswith(f"{top}/"):

@@ -191,7 +191,7 @@ def whose(inventory: Inventory, disk: Disk, path: str) -> str:
 def delete(inventory: Inventory, disk: Disk, *, force: bool = False) -> Change:
     """Return the change that takes the inventory away, and the directories in which nothing lies. Raises OsrError."""
     if inventory.cdsls and not force:
-        reason = f"there are {len(inventory.cdsls)} CDSLs, /{inventory.cdsls[0].path} the first"
+        reason = f"there are {len(inventory.cdsls)} CDSLs, /{next(iter(inventory.cdsls)).path} the first"
         raise OsrError(reason, hint="`osr cdsl remove` them first; --force leaves them as they are, and unknown")
     emptied = () if inventory.cdsls else tuple(sorted(_directories(inventory), reverse=True))
     own = detour(inventory.layout)[0]

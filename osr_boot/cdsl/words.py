@@ -77,6 +77,7 @@ def create(options: argparse.Namespace) -> int:
         if not current and (options.backup or options.force):
             hint = "name it with --node, or mount its tree"
             raise OsrError("whose content is kept? no node's tree is mounted here", hint=hint)
+        all_ = there.cdsls
         for option, words in wanted:
             for number, (word, nodes) in enumerate(paths.asked(words, there.nodes)):
                 path = session.path(options, word, there)
@@ -84,9 +85,10 @@ def create(options: argparse.Namespace) -> int:
                     known = f"known are {', '.join(there.nodes)}"
                     raise ConfigError(f'"{word}" is neither a node nor a path', hint=known)
                 kind = SHARED if option == "-s" else HOSTDEPENDENT
-                around = parent(path, (*there.cdsls, *made))
+                around = parent(path, all_)
                 style = options.style or (around.style if around else LINK)
                 made.append(Cdsl(path, kind, style, nodes, session.now(), options.optional and style == BIND))
+                all_ = all_.having(made[-1])
         for cdsl in made:
             trees = there.trees_of(cdsl)
             # Nothing is lost by taking any: where copies differ, planning refuses.

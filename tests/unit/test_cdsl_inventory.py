@@ -9,6 +9,7 @@ import pytest
 from osr_boot.cdsl import inventory
 from osr_boot.cdsl.inventory import Inventory, dumps, loads, normal
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, SHARED, Cdsl, Layout
+from osr_boot.digest import digest
 from osr_boot.errors import ConfigError
 
 FULL = Inventory(
@@ -122,3 +123,61 @@ def test_lookups() -> None:
     assert FULL.without("var").find("var") is None
     assert FULL.without("var").having(FULL.cdsls[1]) == FULL
     assert inventory.PATH == "cluster/cdsl_inventory.json"
+
+
+def plain(number: int = 3) -> Inventory:
+    return Inventory(nodes=("1",), cdsls=(Cdsl(f"srv/{one}", HOSTDEPENDENT, time=5.0) for one in range(number)))
+
+
+def test_lines_that_nobody_else_has_written_are_read_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = dumps(plain())
+    read: list[object] = []
+    make = inventory._cdsl
+
+    def counted(value: dict[str, object]) -> Cdsl:
+        read.append(value["path"])
+        return make(value)
+
+    monkeypatch.setattr(inventory, "_cdsl", counted)
+    made = loads(text)
+    assert made.find("srv/1") == Cdsl("srv/1", HOSTDEPENDENT, time=5.0)
+    assert made.find("srv/9") is None
+    after = made.having(Cdsl("etc/x", HOSTDEPENDENT)).without("srv/2")
+    assert [line.split('"')[3] for line in dumps(after).splitlines() if '"path"' in line] == ["etc/x", "srv/0", "srv/1"]
+    assert read == ["srv/1"]
+    assert made == plain()
+    assert sorted(map(str, read)) == ["srv/0", "srv/1", "srv/2"]
+
+
+def test_a_line_that_somebody_has_edited_is_read_at_once() -> None:
+    text = dumps(plain())
+    assert loads(text.replace('"srv/1"', '"srv/one"')).find("srv/one")
+    with pytest.raises(ConfigError, match='"../srv" is no path below the root'):
+        loads(text.replace('"srv/1"', '"../srv"'))
+    with pytest.raises(ConfigError, match="stands twice"):
+        loads(text.replace('"srv/1"', '"srv/0"'))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            '{"path": "srv/1", "kind": "odd", "style": "link", "nodes": [], "time": 5.0, "optional": false}',
+            "of no kind",
+        ),
+        ('{"path": "srv/1", "path": "../x", "kind": "shared"}', "is no path below the root"),
+        ('{"path": "srv/1", "path": "x", "kind": "shared"}', "has two paths"),
+        ('{"path": "srv/1"', "cannot be read"),
+        ('{"path": "srv/1", "kind": "shared", "time": NaN}', "of no time"),
+    ],
+)
+def test_a_digest_that_fits_does_not_make_a_line_true(line: str, words: str) -> None:
+    head, begin, lines = dumps(plain()).partition(inventory._BEGIN)
+    first, _, last = lines.removesuffix(inventory._END).split(",\n")
+    forged = ",\n".join((first, f"  {line}", last))
+    was, now = (digest(one.encode()) for one in (lines.removesuffix(inventory._END), forged))
+    made = loads(head.replace(was, now) + begin + forged + inventory._END)
+    with pytest.raises(ConfigError, match=words):
+        made.find("srv/1")
+    with pytest.raises(ConfigError):
+        tuple(made.cdsls)

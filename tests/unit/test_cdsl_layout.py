@@ -17,6 +17,7 @@ from osr_boot.cdsl.layout import (
     data,
     detour,
     expanded,
+    listed,
     owner,
     parent,
     places,
@@ -66,8 +67,8 @@ def test_parents_and_children() -> None:
 def test_cdsls_are_sorted_and_equal_to_a_tuple() -> None:
     known = Cdsls((LIB, NETWORK, VAR))
     assert known == (NETWORK, VAR, LIB)
-    assert Cdsls(known) is known
-    assert known.by_path["var/lib"] == LIB
+    assert listed(known) is known
+    assert known.get("var/lib") == LIB
     assert [cdsl.path for cdsl in Cdsls(ALL).above("var/lib/foo/bar/x")] == [
         "var/lib/foo/bar", "var/lib/foo", "var/lib", "var",
     ]  # fmt: skip

@@ -42,6 +42,8 @@ def good(root: Path, script: str) -> str:
 
 
 def test_the_view_of_a_node_for_a_chroot(root: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("cannot be had here: /proc, /sys and /dev of the machine are its root user's to mount")
     good(root, "osr cdsl create --root . --style bind -a /srv/data --node 1; echo two > cluster/cdsl/2/srv/data/who")
     script = """
 osr cdsl mount --root . --node 2 --chroot

@@ -277,7 +277,7 @@ def test_node_remove_of_the_last_one_that_has_a_path(root: Path) -> None:
     good(root, "create", "-a", "/etc/hosts", "1", "2", "/etc/motd", "2")
     assert "/etc/motd is for node 2 alone" in cdsl(root, "node-remove", "2").err
     good(root, "node-remove", "1")
-    assert [cdsl.nodes for cdsl in inventory(root).cdsls[:2]] == [("2",), ("2",)]
+    assert [cdsl.nodes for cdsl in tuple(inventory(root).cdsls)[:2]] == [("2",), ("2",)]
 
 
 def test_node_remove_of_this_machine(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
