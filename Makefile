@@ -106,6 +106,7 @@ matrix: setup-lab
 	$(PYTHON) -m tests.vm --matrix --table docs/matrix.md
 
 bench: setup-lab
+	@tests/setup bench
 	$(PYTHON) -m tests.bench --table docs/bench.md
 
 clean:

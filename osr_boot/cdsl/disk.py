@@ -185,7 +185,10 @@ class Disk:
         try:
             Linux().run(argv, timeout=600)
         except CommandFailed as error:
-            raise OsrError(f"cannot make the key /{path}: {error.message}", hint=error.hint) from None
+            hint = error.hint
+            if error.status == 127:
+                hint = "install OpenSSH's client on this machine, or let the nodes share their keys: --ssh-keys shared"
+            raise OsrError(f"cannot make the key /{path}: {error.message}", hint=hint) from None
 
     def symlink(self, says: str, path: str) -> None:
         """Make a symbolic link; one that is prepared for the place of another has its owner, times and attributes."""

@@ -11,6 +11,8 @@ import pytest
 from osr_boot.cdsl import identity
 from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.identity import hosts
+from osr_boot.errors import CommandFailed
+from osr_boot.linux import Linux
 from osr_boot.model import Cluster, Node
 from tests.unit.command import cdsl
 from tests.unit.test_docs import rows, section
@@ -147,6 +149,22 @@ def test_without_cluster_conf(root: Path) -> None:
     said = cdsl(root, "identity")
     assert (said.status, "cluster.conf" in said.err) == (2, True)
     assert not list(root.glob("cluster/cdsl/*/etc"))
+
+
+def test_without_ssh_keygen_nothing_is_half_done_and_it_is_said_what_helps(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object, **__: object) -> str:
+        raise CommandFailed('program "ssh-keygen" not found', status=127, hint="")
+
+    monkeypatch.setattr(Linux, "run", missing)
+    said = cdsl(root, "identity")
+    assert said.status == 1
+    assert said.err.endswith(
+        ': program "ssh-keygen" not found\n'
+        "  install OpenSSH's client on this machine, or let the nodes share their keys: --ssh-keys shared\n"
+    )
+    assert not list(root.rglob(".osr-*new*"))
 
 
 def test_no_private_key_in_a_journal(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
