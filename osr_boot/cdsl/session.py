@@ -157,4 +157,4 @@ def mounted_node(top: str, inventory: Inventory) -> str:
 def mounts(top: str) -> list[tuple[str, str]]:
     """Return (where, what of its filesystem) of everything mounted below a root, in this order; none without /proc."""
     begin = f"{os.path.realpath(top).rstrip('/')}/"
-    return [(where, what) for where, what in trees.mounts() if where.startswith(begin)]
+    return [(where, what) for where, what in trees.mounts() if where.startswith(begin) and where != begin]

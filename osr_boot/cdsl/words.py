@@ -112,8 +112,8 @@ def _create(options: argparse.Namespace, inventory: Inventory, disk: Disk, cdsl:
             raise ConfigError(f"node {current} is not among the nodes of /{cdsl.path}", hint="name one of them")
         current = inventory.layout.default
     change = planning.create(inventory, disk, cdsl, current=current, backup=options.backup, force=options.force)
-    top = os.path.realpath(session.root(options)).rstrip("/")
-    below = (where[len(top) :] for where, _ in session.mounts(top))
+    top = session.root(options)
+    below = (f"/{os.path.relpath(where, os.path.realpath(top))}" for where, _ in session.mounts(top))
     lost = [where for where in below if where.startswith(f"/{cdsl.path}/") and cdsl.style == LINK]
     return replace(
         change, notes=(*change.notes, *(f"{where} has to be mounted again, where it is now" for where in lost))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shlex
@@ -12,7 +13,12 @@ from pathlib import Path
 import pytest
 
 from osr_boot import mountinfo
-from osr_boot.cdsl import lock, session
+from osr_boot.cdsl import lock, planning, session
+from osr_boot.cdsl import words as programs
+from osr_boot.cdsl.change import Change
+from osr_boot.cdsl.disk import Disk
+from osr_boot.cdsl.inventory import Inventory
+from osr_boot.cdsl.layout import Cdsl
 from osr_boot.cdsl.lock import Lock
 from osr_boot.errors import OsrError
 from tests.unit.command import cdsl
@@ -180,8 +186,6 @@ def test_an_interrupted_change_is_finished_first(root: Path) -> None:
 
 
 def test_the_node_whose_tree_is_mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from osr_boot.cdsl.inventory import Inventory
-
     lines = f"36 35 98:0 /srv/cluster/cdsl/2 {tmp_path}/cdsl.local rw,noatime - ext3 /dev/vda rw\n"
     (tmp_path / "mountinfo").write_text(lines)
     monkeypatch.setattr(mountinfo, "PATH", str(tmp_path / "mountinfo"))
@@ -190,6 +194,32 @@ def test_the_node_whose_tree_is_mounted(tmp_path: Path, monkeypatch: pytest.Monk
     assert session.mounted_node("/", Inventory(nodes=("1", "2"))) == ""
     monkeypatch.setattr(mountinfo, "PATH", str(tmp_path / "nothing"))
     assert session.mounted_node(str(tmp_path), Inventory(nodes=("1", "2"))) == ""
+
+
+def test_what_is_mounted_below_a_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheres = ("/", "/var/lib/a b", str(tmp_path), f"{tmp_path}/var/log/fs", f"{tmp_path}-2")
+    lines = (f"36 35 98:0 / {where.replace(' ', chr(92) + '040')} rw - ext3 /dev/vda rw\n" for where in wheres)
+    (tmp_path / "mountinfo").write_text("".join(lines))
+    monkeypatch.setattr(mountinfo, "PATH", str(tmp_path / "mountinfo"))
+    assert [where for where, _ in session.mounts("/")] == list(wheres[1:])
+    assert session.mounts(str(tmp_path)) == [(f"{tmp_path}/var/log/fs", "/")]
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert session.mounts(str(tmp_path / "link")) == [(f"{tmp_path}/var/log/fs", "/")]
+
+
+def test_a_mount_in_a_path_is_named_whatever_directory_one_is_in(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cdsl(root, "init", "--nodes", "2")
+    (root / "mountinfo").write_text(f"36 35 98:0 / {root}/var/lib/fs rw - ext3 /dev/vda rw\n")
+    monkeypatch.setattr(mountinfo, "PATH", str(root / "mountinfo"))
+    monkeypatch.chdir(root / "etc")
+    assert "/var/lib/fs has to be mounted again, where it is now" in cdsl(root, "create", "--dry-run", "-a", "/var").out
+    # The live root: nothing of it is changed by a dry run.
+    monkeypatch.setattr(session, "root", lambda options: "/")
+    (root / "mountinfo").write_text("36 35 98:0 / /var/lib/fs rw - ext3 /dev/vda rw\n")
+    options = argparse.Namespace(node="1", backup=False, force=False)
+    monkeypatch.setattr(planning, "create", lambda *_, **__: Change("make /var host-dependent"))
+    made = programs._create(options, Inventory(nodes=("1",)), Disk("/"), Cdsl("var", "hostdependent"), "1")
+    assert made.notes == ("/var/lib/fs has to be mounted again, where it is now",)
 
 
 # --- the lock
