@@ -23,9 +23,6 @@ PATH = "cluster/cdsl_inventory.json"
 OLD_PATHS = ("var/lib/cdsl/cdsl_inventory.xml", ".cdsl_inventory.xml")
 # What a CDSL's line need not say; what it must say is of no type here, and refused if it stays.
 _UNSAID: dict[str, Any] = {**dict.fromkeys(Cdsl.__fields__), **Cdsl.__defaults__}
-_FIELDS = tuple(Cdsl.__fields__)
-_TYPES = (str, str, str, list, float, bool)
-"""of them, in the document"""
 _KINDS = {(kind, style) for kind in (HOSTDEPENDENT, SHARED) for style in (LINK, BIND)}
 _NEVER = 1 << 40
 """seconds since 1970"""
@@ -104,7 +101,7 @@ def loads(text: str, *, source: str = PATH) -> Inventory:
         cdsls = _lines(value, lines, source) if lines else None
         if cdsls is None:
             value = json.loads(text)
-            cdsls = Cdsls(_fit([_cdsl(one) for one in value["cdsls"]], source))
+            cdsls = listed(_fit([_cdsl(one) for one in value["cdsls"]], source))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{source} cannot be read: {str(error)[:200]}", hint=_HINT) from None
     return _checked(Inventory(layout, nodes, cdsls), source)
@@ -125,7 +122,7 @@ def _lines(head: dict[str, Any], lines: str, source: str) -> Cdsls | None:
         return dict(zip(wanted, found))
 
     at = len(_PATH)
-    return Cdsls.of_lines({line[at : line.index('"', at)]: line for line in lines.split(",\n")}, read)
+    return Cdsls({line[at : line.index('"', at)]: line for line in lines.split(",\n")}, read)
 
 
 def _checked(inventory: Inventory, source: str) -> Inventory:
@@ -174,15 +171,12 @@ def normal(path: str) -> str:
 
 
 def _cdsl(value: dict[str, Any]) -> Cdsl:
-    if tuple(map(type, value.values())) != _TYPES or tuple(value) != _FIELDS:  # it is not as dumps writes it
-        path, kind, style, nodes, time, optional, *others = {**_UNSAID, **value}.values()
-        if others or not (type(path) is type(kind) is type(style) is str):
-            raise TypeError("something else stands where texts belong")
-        if type(time) not in (int, float) or type(optional) is not bool:
-            raise TypeError("something else stands where a number or true or false belongs")
-        value = dict(zip(_FIELDS, (path, kind, style, nodes, float(time), optional)))
-    value["nodes"] = tuple(map(_name, value["nodes"])) if value["nodes"] else ()
-    return Cdsl.of(value)
+    path, kind, style, nodes, time, optional, *others = {**_UNSAID, **value}.values()
+    if others or not (type(path) is type(kind) is type(style) is str):
+        raise TypeError("something else stands where texts belong")
+    if type(time) not in (int, float) or type(optional) is not bool:
+        raise TypeError("something else stands where a number or true or false belongs")
+    return Cdsl(path, kind, style, tuple(map(_name, nodes)) if nodes else (), float(time), optional)
 
 
 def _texts(value: Any) -> dict[str, str]:

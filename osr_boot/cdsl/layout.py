@@ -6,8 +6,6 @@ Paths are relative to the shared root and have no leading slash: `var/lib`. The 
 
 from __future__ import annotations
 
-import operator
-
 from osr_boot.value import Value
 
 TYPE_CHECKING = False
@@ -48,9 +46,6 @@ class Cdsl(Value):
     """bind style: a boot goes on where the node's copy is missing"""
 
 
-_path = operator.attrgetter("path")
-
-
 class Cdsls:
     """CDSLs sorted by path, the outer before the inner, and found by it.
 
@@ -59,16 +54,10 @@ class Cdsls:
     document: of 10,000 a change needs a handful.
     """
 
-    def __init__(self, cdsls: Iterable[Cdsl] = ()) -> None:
-        self._held: dict[str, Cdsl | str] = {cdsl.path: cdsl for cdsl in sorted(cdsls, key=_path)}
-        self._read: Reader | None = None
-
-    @classmethod
-    def of_lines(cls, lines: dict[str, str], read: Reader) -> Cdsls:
-        """Return the CDSLs of lines, sorted by path; `read` makes CDSLs of such lines when they are asked for."""
-        made = cls()
-        made._held, made._read = dict(lines), read
-        return made
+    def __init__(self, held: Mapping[str, Cdsl | str] | None = None, read: Reader | None = None) -> None:
+        """Take each by its path; `read` makes CDSLs of lines when they are asked for."""
+        self._held = {path: held[path] for path in sorted(held)} if held else {}
+        self._read = read
 
     def __iter__(self) -> Iterator[Cdsl]:
         lines = {path: held for path, held in self._held.items() if isinstance(held, str)}
@@ -79,11 +68,8 @@ class Cdsls:
     def __len__(self) -> int:
         return len(self._held)
 
-    def __getitem__(self, number: int) -> Cdsl:
-        return tuple(self)[number]
-
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, (Cdsls, tuple)) and tuple(self) == tuple(other)
+        return isinstance(other, Cdsls) and tuple(self) == tuple(other)
 
     def __hash__(self) -> int:
         return hash(tuple(self._held))
@@ -108,22 +94,15 @@ class Cdsls:
     def below(self, path: str) -> tuple[Cdsl, ...]:
         """Return the CDSLs that lie in a path, the outer before the inner."""
         begin = f"{path}/"
-        return tuple(filter(None, (self.get(one) for one in list(self._held) if one.startswith(begin))))
+        return tuple(filter(None, (self.get(one) for one in self._held if one.startswith(begin))))
 
     def having(self, cdsl: Cdsl) -> Cdsls:
         """Return these with one more CDSL, or with this in place of the one of its path."""
-        made = Cdsls()
-        held = {**self._held, cdsl.path: cdsl}
-        made._held = held if cdsl.path in self._held else {path: held[path] for path in sorted(held)}
-        made._read = self._read
-        return made
+        return Cdsls({**self._held, cdsl.path: cdsl}, self._read)
 
     def without(self, path: str) -> Cdsls:
         """Return these without the CDSL of that path."""
-        made = Cdsls()
-        made._held = {one: held for one, held in self._held.items() if one != path}
-        made._read = self._read
-        return made
+        return Cdsls({one: held for one, held in self._held.items() if one != path}, self._read)
 
     def lines(self, write: Callable[[Cdsl], str]) -> Iterator[str]:
         """Yield each as a line; `write` makes one of a CDSL that is none yet."""
@@ -133,7 +112,7 @@ class Cdsls:
 
 def listed(cdsls: Iterable[Cdsl]) -> Cdsls:
     """Return CDSLs to be looked up; those that can be already as they are."""
-    return cdsls if isinstance(cdsls, Cdsls) else Cdsls(cdsls)
+    return cdsls if isinstance(cdsls, Cdsls) else Cdsls({cdsl.path: cdsl for cdsl in cdsls})
 
 
 def parent(path: str, cdsls: Iterable[Cdsl]) -> Cdsl | None:

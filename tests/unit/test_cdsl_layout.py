@@ -11,7 +11,6 @@ from osr_boot.cdsl.layout import (
     HOSTDEPENDENT,
     SHARED,
     Cdsl,
-    Cdsls,
     Layout,
     children,
     data,
@@ -64,12 +63,14 @@ def test_parents_and_children() -> None:
     assert children("var/lib", ALL) == (FOO, BAR)
 
 
-def test_cdsls_are_sorted_and_equal_to_a_tuple() -> None:
-    known = Cdsls((LIB, NETWORK, VAR))
-    assert known == (NETWORK, VAR, LIB)
+def test_cdsls_are_sorted_and_found() -> None:
+    known = listed((LIB, NETWORK, VAR))
+    assert tuple(known) == (NETWORK, VAR, LIB)
+    assert known == listed((VAR, LIB, NETWORK)) != listed((VAR, LIB))
+    assert len({known, listed((NETWORK, VAR, LIB)), listed(())}) == 2
     assert listed(known) is known
     assert known.get("var/lib") == LIB
-    assert [cdsl.path for cdsl in Cdsls(ALL).above("var/lib/foo/bar/x")] == [
+    assert [cdsl.path for cdsl in listed(ALL).above("var/lib/foo/bar/x")] == [
         "var/lib/foo/bar", "var/lib/foo", "var/lib", "var",
     ]  # fmt: skip
 
