@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 class Program:
     """A program that runs beside others: what it has said so far, and its exit status once it has ended."""
 
-    def __init__(self, argv: Sequence[str], process: Any) -> None:
+    def __init__(self, argv: Sequence[str], process: Any, *, awaited: bool) -> None:
         self.argv = tuple(argv)
         self.process = process
+        self.awaited = awaited
+        """whether its end is waited for when it is killed"""
         self.lines = 0
         """lines on its standard output"""
         self.heard = 0
@@ -40,7 +42,7 @@ class Program:
 
 
 class Programs:
-    """Programs that run at the same time. None outlives the block in which they were started, nor this process."""
+    """Programs that run at the same time. All are killed when the block ends, however it ends, or this process."""
 
     def __enter__(self) -> Programs:
         import selectors
@@ -53,13 +55,17 @@ class Programs:
         for program in self._running:
             os.killpg(program.process.pid, signal.SIGKILL)
         for program in self._running:
-            program.process.wait()
+            if program.awaited:
+                program.process.wait()
         for key in list(self._pipes.get_map().values()):
             os.close(key.fd)
         self._pipes.close()
 
-    def start(self, argv: Sequence[str], *, counted: bool = False) -> Program:
-        """Start a program as Linux.run does; `counted` says that its standard output is. Raises CommandFailed."""
+    def start(self, argv: Sequence[str], *, counted: bool = False, awaited: bool = True) -> Program:
+        """Start a program as Linux.run does; `counted` says that its standard output is. Raises CommandFailed.
+
+        One that is not `awaited` is killed like the others at the block's end, but may take its time to die.
+        """
         import ctypes
         import selectors
         import subprocess
@@ -86,7 +92,7 @@ class Programs:
             raise CommandFailed(f'program "{argv[0]}" not found', status=127, hint="install it") from None
         except (OSError, subprocess.SubprocessError) as error:
             raise CommandFailed(f"{pasteable(argv)}: cannot be started: {error}", status=126) from None
-        program = Program(argv, process)
+        program = Program(argv, process, awaited=awaited)
         self._running.add(program)
         for pipe in filter(None, (process.stdout, process.stderr)):
             self._pipes.register(os.dup(pipe.fileno()), selectors.EVENT_READ, (program, pipe is process.stdout))

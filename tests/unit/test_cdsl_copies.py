@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import socket
 import stat
 import struct
@@ -365,11 +366,11 @@ def while_it_is_copied(monkeypatch: pytest.MonkeyPatch, times: int, act: Callabl
     begun: list[list[str]] = []
     start = Programs.start
 
-    def started(self: Programs, argv: list[str], *, counted: bool = False) -> Program:
+    def started(self: Programs, argv: list[str], **options: bool) -> Program:
         begun.append(argv)
         if len(begun) <= times:
             act(len(begun))
-        return start(self, argv, counted=counted)
+        return start(self, argv, **options)
 
     monkeypatch.setattr(Programs, "start", started)
     return begun
@@ -456,11 +457,11 @@ def test_the_disk_works_while_copying_goes_on_and_its_error_is_told(
     start = Programs.start
     begun = []
 
-    def started(self: Programs, argv: list[str], *, counted: bool = False) -> Program:
+    def started(self: Programs, argv: list[str], **options: bool) -> Program:
         begun.append(argv)
         if argv[0] == "sync" and len(begun) < 9:
             argv = ["sh", "-c", "echo 'sync: error syncing: Input/output error' >&2; exit 1"]
-        return start(self, argv, counted=counted)
+        return start(self, argv, **options)
 
     monkeypatch.setattr(Programs, "start", started)
     said = cdsl(tmp_path, "create", "-a", "/var")
@@ -470,6 +471,13 @@ def test_the_disk_works_while_copying_goes_on_and_its_error_is_told(
         "  nothing has changed yet\n"))  # fmt: skip
     assert set(everything(tmp_path)) == set(before)
     assert cdsl(tmp_path, "create", "-a", "/var").status == 0
+
+
+def test_who_need_not_be_awaited_is_killed_all_the_same() -> None:
+    with Programs() as programs:
+        begun = [programs.start(["sleep", "600"], awaited=awaited) for awaited in (True, False)]
+    assert [program.process.returncode for program in begun] == [-signal.SIGKILL, None]
+    assert begun[1].process.wait(60) == -signal.SIGKILL
 
 
 def test_what_has_vanished_is_no_failure(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -487,11 +495,11 @@ def test_what_cp_does_not_find_any_more(root: Path, monkeypatch: pytest.MonkeyPa
     start = Programs.start
     begun = []
 
-    def started(self: Programs, argv: list[str], *, counted: bool = False) -> Program:
+    def started(self: Programs, argv: list[str], **options: bool) -> Program:
         begun.append(argv)
         if len(begun) == 1:
             argv = ["sh", "-c", script, "cp", f"{root}/var/log/0/0"]
-        return start(self, argv, counted=counted)
+        return start(self, argv, **options)
 
     monkeypatch.setattr(Programs, "start", started)
     assert cdsl(root, "create", "-a", "/var").status == 0
