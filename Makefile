@@ -12,6 +12,7 @@
 #   make lint          ruff, shellcheck and dash over the code
 #   make types         mypy --strict over code and tests
 #   make fuzz          hostile input at length, other examples each time; SECONDS=600 for how long (60)
+#   make stops         stop every change of a shared root at every operation; writes docs/cdsl-stops.md
 #   make image-check   build images, look into them, run the agent in them
 #   make vm-check      the core VM cases; CASE="NAME..." for some of all, TABLE=docs/vm-cases.md to note the result
 #   make vm-check-all  every VM case; writes docs/vm-cases.md
@@ -40,7 +41,7 @@ dracut_conf = $(DESTDIR)$(dracutdir)/dracut.conf.d/99-osr.conf
 packages = $(sort $(dir $(wildcard osr_boot/*.py osr_boot/*/*.py)))
 programs = osr com-queryclusterconf com-mkcdslinfrastructure com-mkcdsl com-rmcdsl com-cdslinvchk com-cdslinvadm com-forcdsls
 
-.PHONY: help install uninstall demo check unit lint types fuzz image-check vm-check vm-check-all matrix bench clean setup setup-lab
+.PHONY: help install uninstall demo check unit lint types fuzz stops image-check vm-check vm-check-all matrix bench clean setup setup-lab
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -86,6 +87,9 @@ types: setup
 
 fuzz: setup
 	$(RUN) -m tests.fuzz --seconds $(SECONDS)
+
+stops: setup
+	$(RUN) -m tests.unit.test_cdsl_operations --table docs/cdsl-stops.md
 
 image-check: setup setup-lab
 	$(RUN) -m pytest -q tests/image

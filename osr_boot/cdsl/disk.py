@@ -218,11 +218,8 @@ class Disk:
 
     def rmdir(self, path: str) -> None:
         """Remove a directory if it is there and nothing is in it."""
-        try:
+        if self.kind(path) == "directory" and self.empty(path):  # otherwise somebody has put it right already
             os.rmdir(self.full(path))
-        except OSError:
-            if not self.names(path):  # not there, or no directory: somebody has put it right already
-                return
 
     def write(self, path: str, text: str) -> None:
         """Write a file whole or not at all, on disk before its name changes and after."""
