@@ -29,6 +29,14 @@ from osr_boot.cli import main
 sys.exit(main())
 """
 
+# What DHCP clients call with their answer.
+LEASE = f"""#!/usr/bin/python3 -ISB
+import os, sys
+sys.path.insert(0, "{HOME}")
+from osr_boot.lease import main
+sys.exit(main(sys.argv[1:], os.environ))
+"""
+
 # Where a boot and the rescue shell's `osr explain` and `osr status` begin; what these import follows by itself.
 _ENTRIES = (
     "boot",
@@ -42,8 +50,11 @@ _ENTRIES = (
     "facts",
     "handover",
     "identity",
+    "lease",
     "network",
     "plan",
+    "values",
+    "wire",
 )
 # Every file of these directories may be named in a plan, or typed in the rescue shell.
 _PLUGINS = ("ops", "filesystems", "cluster", "commands")
@@ -67,8 +78,11 @@ for name, module in sorted(sys.modules.items()):
 
 
 def main(words: Sequence[str]) -> int:
-    """Write the bundle below the directory `words[0]`."""
-    (target,) = words
+    """Write the bundle below the directory `words[0]`; with the word `lease`, only what a DHCP client calls."""
+    target, *part = words
+    if part == ["lease"]:
+        _write(f"{target}{HOME}/lease", LEASE, mode=0o755)
+        return 0
     package = os.path.dirname(os.path.abspath(__file__))
     for name, source in loaded(package):
         if source.endswith(".so"):

@@ -8,10 +8,10 @@ talked about, not to be booted.
 
 from __future__ import annotations
 
-from osr_boot import document, excerpt, pending, spelling, validate, values
+from osr_boot import document, excerpt, nics, pending, spelling, validate, values
 from osr_boot.digest import digest
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Dmi, Finding, Nic, Node, RootVolume, Selection
+from osr_boot.model import Cluster, Dmi, Finding, Node, RootVolume, Selection
 from osr_boot.spelling import place_of
 from osr_boot.values import Unfit, shown
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_FINDINGS = 10_000
 """enough for one in each of 10,000 nodes; a file that is made to have more costs no more time"""
+_NONE: tuple[str, ...] = ()
 LARGEST_ID = 2**31 - 1
 """source: corosync.conf(5), nodeid: 32 bits, of which DLM takes 31"""
 
@@ -47,9 +48,7 @@ def read(path: str, selection: Selection | None = None) -> tuple[Cluster, tuple[
     return parse(data, source=path, selection=selection)
 
 
-def parse(
-    data: bytes, *, source: str = "", selection: Selection | None = None
-) -> tuple[Cluster, tuple[Finding, ...]]:
+def parse(data: bytes, *, source: str = "", selection: Selection | None = None) -> tuple[Cluster, tuple[Finding, ...]]:
     """Return the cluster of a document and all findings, sorted by line; for a selection see `read`."""
     if selection:
         cluster, found = _parse(excerpt.of(data, selection), data, source, selection)
@@ -58,9 +57,7 @@ def parse(
     return _parse(data, data, source, None)
 
 
-def _parse(
-    part: bytes, data: bytes, source: str, selection: Selection | None
-) -> tuple[Cluster, tuple[Finding, ...]]:
+def _parse(part: bytes, data: bytes, source: str, selection: Selection | None) -> tuple[Cluster, tuple[Finding, ...]]:
     """Return the cluster and the findings of a part of the document `data`."""
     try:
         root = document.parse(part)
@@ -73,7 +70,7 @@ def _parse(
         )
     if selection:
         excerpt.prune(root, selection)
-    reader = _Reader()
+    reader = Reader()
     cluster = Cluster(source=source)
     try:
         reader.extend(spelling.findings(root))
@@ -96,7 +93,7 @@ class _Enough(Exception):
     """There are more findings than anybody would read."""
 
 
-class _Reader:
+class Reader:
     """Makes values of elements and collects what is wrong with them."""
 
     def __init__(self) -> None:
@@ -105,12 +102,14 @@ class _Reader:
         """lines of the nodes that have an error: what they lack may be what could not be read"""
 
     def extend(self, findings: Iterable[Finding]) -> None:
+        """Add findings, as many as anybody would read."""
         for finding in findings:
             self.found.append(finding)
             if len(self.found) > MAX_FINDINGS:
                 raise _Enough
 
     def error(self, element: Element, place: str, message: str, hint: str) -> None:
+        """Add a finding about an element."""
         self.extend((Finding(element.line, "error", place, message, hint),))
 
     def value(self, element: Element, place: str, name: str, convert: Callable[[str], Value], default: Value) -> Value:
@@ -126,6 +125,7 @@ class _Reader:
         return default
 
     def cluster(self, root: Element, source: str, data: bytes) -> Cluster:
+        """Return the whole cluster."""
         version = self.value(root, "cluster", "config_version", lambda text: values.number(text, 0, LARGEST_ID), 0)
         if not root.attributes.get("config_version"):
             hint = 'add config_version="1" and raise it with every change: it tells a stale image from a new one'
@@ -152,6 +152,7 @@ class _Reader:
         )
 
     def node(self, element: Element) -> Node:
+        """Return a clusternode."""
         before = len(self.found)
         place = place_of(element)
         name = self.value(element, place, "name", str, "")
@@ -170,7 +171,7 @@ class _Reader:
         node = Node(
             name,
             nodeid,
-            nics=tuple(self.nic(eth, place) for eth in info.all("eth")),
+            nics=tuple(nics.nic(self, eth, place) for eth in info.all("eth")),
             rootvolume=self.rootvolume(info, place),
             hostname=self.value(hostname, f"{place}, hostname", "name", values.host_name, "") if hostname else "",
             votes=votes,
@@ -197,75 +198,8 @@ class _Reader:
             self.doubtful.add(element.line)
         return node
 
-    def nic(self, eth: Element, around: str) -> Nic:
-        place = place_of(eth, around)
-        texts = eth.attributes
-        onboot = self.value(eth, place, "onboot", values.yes_no, True)
-        kind = _kind(texts)
-        mac = self.value(eth, place, "mac", values.hardware_address, "")
-        if not texts.get("mac") and not kind:
-            self.error(eth, place, "has no mac: nothing says which link it is", "add mac=, as `ip link` shows it")
-        if onboot:
-            for message, hint in pending.link(kind, texts):
-                self.error(eth, place, message, hint)
-        if texts.get("slave", "").lower() == "yes" and not texts.get("master"):
-            self.error(eth, place, 'has slave="yes", but no master', 'add master="bond0", or remove slave=')
-        address = self.address(eth, place)
-        onlink = self.value(eth, place, "onlink", values.yes_no, False)
-        if texts.get("gateway") and not texts.get("ip"):
-            self.error(eth, place, "has a gateway, but no ip", "add ip= and mask=, or remove gateway=")
-        return Nic(
-            # The names of VLANs are DEV.N; whatever the kind, the kernel must bear the name.
-            name=self.value(eth, place, "name", values.link_name, ""),
-            mac=mac,
-            address=address,
-            gateway=self.value(
-                eth,
-                place,
-                "gateway",
-                lambda text: values.gateway(text, "" if address == "dhcp" else address, onlink=onlink),
-                "",
-            ),
-            onboot=onboot,
-            driver=self.value(eth, place, "driver", values.module_name, ""),
-            # 68: the least that IPv4 must carry (RFC 791); 65535: the most that an IP packet can have.
-            mtu=self.value(eth, place, "mtu", lambda text: values.number(text, 68, 65535), 0),
-            onlink=onlink,
-            kind=kind,
-            master=texts.get("master", ""),
-            bridge=texts.get("bridge", ""),
-            line=eth.line,
-        )
-
-    def address(self, eth: Element, place: str) -> str:
-        """Return ip and mask as `10.0.0.1/24`, `dhcp`, or nothing."""
-        text, mask = eth.attributes.get("ip", ""), eth.attributes.get("mask", "")
-        if not text:
-            if mask:
-                self.error(eth, place, "has a mask, but no ip", "add ip=, or remove mask=")
-            return ""
-        if text.lower() == "dhcp":
-            return "dhcp"
-        plain, slash, length = text.partition("/")
-        if slash and mask:
-            self.error(eth, place, f"has two masks: {shown(length)} in ip, {shown(mask)} in mask", "keep one of them")
-            return ""
-        mask = mask or length
-        if mask:
-            try:
-                values.prefix_length(mask, 6 if ":" in plain else 4)
-            except Unfit as unfit:
-                self.error(eth, place, f"mask {shown(mask)} {unfit.message}", unfit.hint)
-                mask = ""
-        else:
-            self.error(eth, place, "has an ip, but no mask", 'add mask="255.255.255.0", or whatever its network has')
-        # Without a good mask the address is still looked at, as a host of its own.
-        address = self.value(
-            eth, place, "ip", lambda _: values.address(plain, mask or ("128" if ":" in plain else "32")), ""
-        )
-        return address if mask else ""
-
     def rootvolume(self, info: Element, around: str) -> RootVolume | None:
+        """Return the root of a com_info, if there is one."""
         element = info.first("rootvolume")
         if element is None:
             self.error(info, around, "has no rootvolume: nothing to boot from", "add <rootvolume name= fstype=/>")
@@ -279,21 +213,13 @@ class _Reader:
         if not (name and fstype):
             return None
         mountopts = element.attributes.get("mountopts", "")
-        return RootVolume(name, fstype, mountopts, attempts, pause, shared, element.line)
+        servers = self.value(element, place, "servers", values.name_servers, _NONE)
+        return RootVolume(name, fstype, mountopts, attempts, pause, shared, servers, element.line)
 
     def dmi(self, element: Element, place: str) -> Dmi:
+        """Return what a machine should say of itself."""
         texts = {name: text.strip() for name, text in element.attributes.items()}
         found = Dmi(texts.get("system_uuid", "").lower(), texts.get("serial", ""), texts.get("asset_tag", ""))
         if found == Dmi():
             self.error(element, place, "says nothing", "add system_uuid=, serial= or asset_tag=, or remove it")
         return found
-
-
-def _kind(attributes: dict[str, str]) -> str:
-    """Return what kind of link this is, by its type and its name: `bond`, `vlan`, `bridge`, or nothing."""
-    name = attributes.get("name", "")
-    if attributes.get("type", "").lower() == "bridge":
-        return "bridge"
-    if "." in name.strip("."):
-        return "vlan"
-    return "bond" if name.startswith("bond") and name != "bond" else ""

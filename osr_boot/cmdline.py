@@ -26,7 +26,8 @@ _ONCE = ("root", "rootfstype", "rootflags")
 _OURS = frozenset(
     (
         "nodeid", "rd.osr.nodeid", "rd.osr.node", "BOOTIF", *_ONCE, "ro", "rw", "cdsltree", "cdsllink",
-        "cdslsharedtree", "rd.osr", "rd.osr.timeout", "rd.osr.break", "rd.osr.debug",
+        "cdslsharedtree", "rd.osr", "rd.osr.timeout", "rd.osr.break", "rd.osr.probe",
+        "rd.osr.debug",
     )
 )  # fmt: skip
 
@@ -68,6 +69,7 @@ def parse(text: str) -> Cmdline:
         timeout=_timeout(words.get("rd.osr.timeout"), warnings),
         breaks=tuple(dict.fromkeys(stage for stage in breaks if stage in STAGES)),
         debug=_flag("rd.osr.debug", words, False, warnings),
+        probe=_flag("rd.osr.probe", words, True, warnings),
         warnings=tuple(warnings),
     )
 

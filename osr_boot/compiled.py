@@ -139,7 +139,7 @@ def _plain(value: object) -> dict[str, Any]:
         if item == _DEFAULTS[type(value)].get(field, _DEFAULTS):
             continue
         if type(item) is tuple:
-            plain[field] = [_plain(one) for one in item]
+            plain[field] = [one if type(one) is str else _plain(one) for one in item]
         else:
             plain[field] = item if type(item) in (str, int, bool) else _plain(item)
     return plain
@@ -157,6 +157,9 @@ def _value(kind: type, plain: object) -> Any:
         if wanted in _TYPES:
             good = type(item) is _TYPES[wanted]
             known[field] = item
+        elif wanted == "tuple[str, ...]":
+            good = type(item) is list and {type(one) for one in item} <= {str}
+            known[field] = tuple(item) if good else ()
         elif wanted.startswith("tuple"):
             good = type(item) is list
             known[field] = tuple(_value(_VALUES[wanted], one) for one in item) if good else ()

@@ -33,6 +33,12 @@ class Dry:
         self.ran: list[tuple[str, ...]] = []
         self.inputs: list[str] = []
         self.said: list[str] = []
+        self.heard: list[tuple[str, bytes]] = []
+        """frames that are on the network, with their links"""
+        self.sent: list[tuple[str, bytes]] = []
+        self.unreachable: dict[str, str] = {}
+        """address to why nothing answers there"""
+        self.ended: list[int] = []
         self.on_pause: Callable[[Dry], None] | None = None
         """what happens on this machine while somebody waits"""
 
@@ -101,6 +107,22 @@ class Dry:
         self.clock += seconds
         if self.on_pause:
             self.on_pause(self)
+
+    def exchange(self, frames: Sequence[tuple[str, bytes]], seconds: float) -> list[tuple[str, bytes]]:
+        """See System.exchange."""
+        self.sent += frames
+        self.clock += seconds
+        return self.heard
+
+    def reach(self, address: str, port: int, seconds: float) -> str:
+        """See System.reach."""
+        why = self.unreachable.get(address, "")
+        self.clock += seconds if "timed out" in why else 0
+        return why
+
+    def end(self, pid: int) -> None:
+        """See System.end."""
+        self.ended.append(pid)
 
     def say(self, text: str) -> None:
         """See System.say."""

@@ -6,7 +6,7 @@ All of it lies in /run, which survives switch_root and which only this node sees
 from __future__ import annotations
 
 from osr_boot.ops.files import KeepShutdown, WriteFiles
-from osr_boot.ops.mounts import BindHostname
+from osr_boot.ops.mounts import BindOver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,22 +16,27 @@ if TYPE_CHECKING:
     from osr_boot.ops import Operation
 
 HOSTNAME_FILE = "/run/osr/hostname"
+RESOLV_FILE = "/run/osr/resolv.conf"
 SHUTDOWN_LIST = "/etc/osr/shutdown.list"
 SHUTDOWN_ROOT = "/run/initramfs"
 
 
 def plan(hostname: str, nics: tuple[Nic, ...], cdsllink: str, root: str) -> Iterator[Operation]:
     """Yield the operations of the hand-over, for a node that configured `nics` itself."""
-    kept = (cdsllink, "/etc/hostname")
+    kept = (cdsllink, "/etc/hostname", "/etc/resolv.conf")
     yield WriteFiles(f"keep {cdsllink} mounted until the root goes", tuple(mount_unit(path) for path in kept))
     mine = tuple(nic for nic in nics if nic.onboot)
     if mine:
         names = ", ".join(nic.name for nic in mine)
         files = [text for nic in mine for text in _networkd(nic)] + [_networkmanager(mine), *_ifupdown(mine)]
+        servers = tuple(dict.fromkeys(server for nic in mine for server in nic.dns))
+        files += name_servers(servers) if servers else ()
         yield WriteFiles(f"tell the network managers to leave {names} alone", tuple(files))
     if hostname:
         yield WriteFiles(f'leave the host name "{hostname}" for the system', ((HOSTNAME_FILE, f"{hostname}\n"),))
-        yield BindHostname(root, HOSTNAME_FILE)
+        yield BindOver(root, HOSTNAME_FILE, "/etc/hostname")
+    if any(nic.dns or "dhcp" in nic.addresses or "dhcp6" in nic.addresses for nic in mine):
+        yield BindOver(root, RESOLV_FILE, "/etc/resolv.conf")
 
 
 def plan_shutdown() -> Iterator[Operation]:
@@ -68,20 +73,38 @@ def _networkd(nic: Nic) -> Iterator[tuple[str, str]]:
 
     Unmanaged=yes would be the plainer word, but systemd-networkd-wait-online then never sees a link come up.
     """
-    lines = ["[Match]", f"MACAddress={nic.mac}", f"Name={nic.name}", "", "[Network]", "KeepConfiguration=yes"]
-    lines += ["DHCP=no", "IPv6AcceptRA=no", "LinkLocalAddressing=no"]
-    if nic.address and nic.address != "dhcp":
-        lines.append(f"Address={nic.address}")
-    if nic.gateway:
-        lines.append(f"Gateway={nic.gateway}")
+    # What stands on a link has its MAC address too: there the name must do.
+    lines = ["[Match]", *([] if nic.kind else [f"MACAddress={nic.mac}"]), f"Name={nic.name}", ""]
+    lines += ["[Network]", "KeepConfiguration=yes", "DHCP=no"]
+    lines += [f"IPv6AcceptRA={'yes' if 'auto6' in nic.addresses else 'no'}"]
+    lines += [f"LinkLocalAddressing={'ipv6' if any('6' in one or ':' in one for one in nic.more) else 'no'}"]
+    if nic.master or nic.bridge:
+        lines.append("KeepMaster=yes")
+    lines += [f"Address={one}" for one in nic.addresses if "/" in one]
+    lines += [f"Gateway={gateway}" for gateway in (nic.gateway, nic.gateway6) if gateway]
+    lines += [f"DNS={server}" for server in nic.dns]
+    for route in nic.routes:
+        network, _, router = route.partition(" via ")
+        lines += ["", "[Route]", f"Destination={network}", *([f"Gateway={router}"] if router else ["Scope=link"])]
     # The number sorts before every profile of the shared /etc: the first file that matches a link wins.
     yield f"/run/systemd/network/00-osr-{nic.name}.network", "\n".join(lines) + "\n"
 
 
 def _networkmanager(nics: tuple[Nic, ...]) -> tuple[str, str]:
     """Return NetworkManager's file; source: `man NetworkManager.conf`, section device."""
-    sections = [f"[device-osr-{nic.name}]\nmatch-device=mac:{nic.mac}\nmanaged=0\n" for nic in nics]
+    sections = []
+    for nic in nics:
+        match = f"interface-name:={nic.name}" if nic.kind else f"mac:{nic.mac}"
+        sections.append(f"[device-osr-{nic.name}]\nmatch-device={match}\nmanaged=0\n")
     return "/run/NetworkManager/conf.d/00-osr.conf", "\n".join(sections)
+
+
+def name_servers(servers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the files that tell a node's name servers: for systemd-resolved, and for a plain /etc/resolv.conf."""
+    return (
+        ("/run/systemd/resolved.conf.d/50-osr.conf", f"[Resolve]\nDNS={' '.join(servers)}\n"),
+        (RESOLV_FILE, "".join(f"nameserver {server}\n" for server in servers)),
+    )
 
 
 def _ifupdown(nics: tuple[Nic, ...]) -> Iterator[tuple[str, str]]:

@@ -172,6 +172,31 @@ class Linux:
         self.away += seconds
         time.sleep(seconds)
 
+    def exchange(self, frames: Sequence[tuple[str, bytes]], seconds: float) -> list[tuple[str, bytes]]:
+        """See System.exchange."""
+        from osr_boot import wire
+
+        self.away += seconds
+        return wire.exchange(frames, seconds)
+
+    def reach(self, address: str, port: int, seconds: float) -> str:
+        """See System.reach."""
+        from osr_boot import wire
+
+        begin = time.monotonic()
+        try:
+            return wire.reach(address, port, seconds)
+        finally:
+            self.away += time.monotonic() - begin
+
+    def end(self, pid: int) -> None:
+        """See System.end."""
+        if pid > 1:
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                return
+
     def say(self, text: str) -> None:
         """See System.say. Under systemd standard error is the journal and the console, without it the console."""
         sys.stderr.write(f"osr: {terminal.lines(text)}\n")

@@ -31,8 +31,25 @@ class Nic(Value):
     """name of the bond that it is a member of"""
     bridge: str = ""
     """name of the bridge that it is a port of"""
+    more: tuple[str, ...] = ()
+    """further addresses: also `fd00::1/64`, `auto6` (as routers announce), `dhcp6`"""
+    gateway6: str = ""
+    routes: tuple[str, ...] = ()
+    """`10.1.0.0/16 via 10.0.0.254`, `10.1.0.0/16`"""
+    dns: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    """of a bond or a bridge, as `ip link add` takes them: `mode active-backup`"""
+    wait: int = 0
+    """seconds for a carrier; 0: as long as the boot may wait"""
+    probe: bool = True
+    """False: its addresses are used unasked"""
     line: int = 0
     """where it begins in cluster.conf, 0 if that is unknown"""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address, the first one first."""
+        return (*((self.address,) if self.address else ()), *self.more)
 
 
 class RootVolume(Value):
@@ -49,6 +66,8 @@ class RootVolume(Value):
     """`mountwait`, seconds between attempts; 0: the filesystem's own"""
     shared: bool = True
     """False: every node has a disk of its own under this name"""
+    servers: tuple[str, ...] = ()
+    """further servers that export the same, in the order in which they are tried"""
     line: int = 0
     """where it begins in cluster.conf, 0 if that is unknown"""
 
@@ -147,6 +166,8 @@ class Cmdline(Value):
     cdsllink: str = "/cdsl.local"
     cdslsharedtree: str = "/cluster/shared"
     enabled: bool = True
+    probe: bool = True
+    """False: addresses are used without asking the network first"""
     timeout: int = 150
     """seconds"""
     breaks: tuple[str, ...] = ()

@@ -53,7 +53,8 @@ def make(
     if not static:
         from osr_boot import network
 
-        stages["network"] = tuple(network.plan(node))
+        servers = filesystems.find(volume.fstype).servers(volume) if volume else ()
+        stages["network"] = tuple(network.plan(node, servers, probe=cmdline.probe))
     stages["root"] = tuple(_root(volume, cmdline, root, hostname))
     if volume and cluster and cluster.digest:
         from osr_boot.ops.configuration import CompareConfiguration

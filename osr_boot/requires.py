@@ -6,12 +6,14 @@ import json
 from dataclasses import dataclass
 
 from osr_boot import filesystems
+from osr_boot.ops.dhcp import CLIENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from osr_boot.model import Cluster
 
 # What the agent's own operations start, whatever the root is.
+LINK_MODULES = {"bond": "bonding", "vlan": "8021q", "bridge": "bridge"}
 PROGRAMS = ("ip", "modprobe", "mount", "umount")
 
 
@@ -23,10 +25,14 @@ class Needs:
     drivers: tuple[str, ...]
     """modules that must be loaded before links are looked for: without its driver a link is no evidence of a node"""
     programs: tuple[str, ...]
+    clients: tuple[str, ...] = ()
+    """programs of which one is needed"""
 
     def as_text(self) -> str:
-        """Return a line a need: `module NAME`, `driver NAME` or `program NAME`."""
-        needs = (("module", self.modules), ("driver", self.drivers), ("program", self.programs))
+        """Return a line a need: `module NAME`, `driver NAME`, `program NAME`; of `client NAME` one will do."""
+        needs = (
+            ("module", self.modules), ("driver", self.drivers), ("program", self.programs), ("client", self.clients),
+        )  # fmt: skip
         return "".join(f"{kind} {name}\n" for kind, names in needs for name in names)
 
     def as_json(self) -> str:
@@ -37,11 +43,16 @@ class Needs:
 def of(cluster: Cluster | None) -> Needs:
     """Return the needs of a cluster's root volumes and links; of every known filesystem for None."""
     if cluster is None:
-        kinds, drivers = set(filesystems.known().values()), set()
+        kinds, drivers, links = set(filesystems.known().values()), set[str](), set(LINK_MODULES.values())
+        asks = True
     else:
         volumes = [node.rootvolume for node in cluster.nodes if node.rootvolume]
         kinds = {filesystems.find(fstype) for fstype in {volume.fstype for volume in volumes}}
-        drivers = {nic.driver for node in cluster.nodes for nic in node.nics if nic.driver}
-    modules = {module for kind in kinds for module in kind.modules}
+        nics = [nic for node in cluster.nodes for nic in node.nics if nic.onboot]
+        drivers = {nic.driver for nic in nics if nic.driver}
+        links = {LINK_MODULES[nic.kind] for nic in nics if nic.kind}
+        asks = any(one.startswith("dhcp") for nic in nics for one in nic.addresses)
+    modules = {module for kind in kinds for module in kind.modules} | links
     programs = {program for kind in kinds for program in kind.programs} | set(PROGRAMS)
-    return Needs(tuple(sorted(modules)), tuple(sorted(drivers)), tuple(sorted(programs)))
+    clients = CLIENTS if asks else ()
+    return Needs(tuple(sorted(modules)), tuple(sorted(drivers)), tuple(sorted(programs)), clients)

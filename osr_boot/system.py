@@ -58,5 +58,14 @@ if TYPE_CHECKING:
         def pause(self, seconds: float) -> None:
             """Wait, counted as waiting in the report."""
 
+        def exchange(self, frames: Sequence[tuple[str, bytes]], seconds: float) -> list[tuple[str, bytes]]:
+            """Send Ethernet frames, each on its link, and return (link, frame) of what was heard. Raises OSError."""
+
+        def reach(self, address: str, port: int, seconds: float) -> str:
+            """Return nothing if a TCP server answers at that port in time, else why not."""
+
+        def end(self, pid: int) -> None:
+            """Ask a process that one of our programs left behind to end."""
+
         def say(self, text: str) -> None:
             """Tell the person at the console."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from osr_boot import filesystems, pending, vocabulary
+from osr_boot import filesystems, layers, pending, vocabulary
 from osr_boot.errors import ConfigError
 from osr_boot.model import Finding
+from osr_boot.value import replace
 from osr_boot.values import shown
 
 TYPE_CHECKING = False
@@ -79,23 +80,27 @@ def _duplicates(cluster: Cluster) -> Iterator[Finding]:
             link = place_of(node, nic)
             yield from macs.add(nic.mac, nic.mac, nic.line, link)
             yield from links.add(nic.name, shown(nic.name), nic.line, link)
-            if nic.address != "dhcp":
-                address = nic.address.partition("/")[0]
-                yield from addresses.add(address, address, nic.line, link)
+            for one in nic.addresses:
+                address, slash, _ = one.partition("/")
+                if slash:
+                    yield from addresses.add(address, address, nic.line, link)
 
 
 def _gateways(node: Node) -> Iterator[Finding]:
-    routed = [nic for nic in node.nics if nic.gateway and nic.onboot]
-    for nic in routed[1:]:
-        if (":" in nic.gateway) == (":" in routed[0].gateway):
-            first = f"{shown(routed[0].name)}, line {routed[0].line}"
-            message = f"a second default gateway (the first is that of {first})"
-            yield Finding(nic.line, "error", place_of(node, nic), message, "keep the one that leads out")
+    first: dict[bool, Nic] = {}
+    for nic in node.nics:
+        for gateway in filter(None, (nic.gateway, nic.gateway6) if nic.onboot else ()):
+            before = first.setdefault(":" in gateway, nic)
+            if before is not nic or (gateway is nic.gateway6 and ":" in nic.gateway):
+                where = f"{shown(before.name)}, line {before.line}"
+                message = f"a second default gateway (the first is that of {where})"
+                yield Finding(nic.line, "error", place_of(node, nic), message, "keep the one that leads out")
 
 
 def _layers(node: Node) -> Iterator[Finding]:
     """Yield what is wrong with bonds, VLANs and bridges, as far as they are brought up."""
     links = {nic.name: nic for nic in node.nics}
+    in_order = layers.ordered(node.nics)
     for nic in node.nics:
         if not nic.onboot:
             continue
@@ -104,6 +109,10 @@ def _layers(node: Node) -> Iterator[Finding]:
                 yield from _below(node, nic, attribute, upper, kind, links)
         parent, _, tag = nic.name.rpartition(".")
         fault = ""
+        if nic.kind and nic not in in_order and layers.below(nic, node.nics):
+            around = "stands on itself: bonds, VLANs and bridges go round in a circle"
+            yield Finding(nic.line, "error", place_of(node, nic), around, "correct master=, bridge= or the names")
+            continue
         if nic.kind == "bond" and not any(other.master == nic.name for other in node.nics):
             fault, hint = "is a bond without members", f'add master="{nic.name}" slave="yes" to its members'
         elif nic.kind == "bridge" and not any(other.bridge == nic.name for other in node.nics):
@@ -174,6 +183,9 @@ def _roots(cluster: Cluster, doubtful: frozenset[int], *, whole: bool) -> Iterat
                 )
                 hint = 'add shared="no" if it is a disk of its own in each node, else use a filesystem made for sharing'
                 yield Finding(volume.line, "error", place, message, hint)
+        if volume.servers and not kind.network:
+            message = f"has servers, and {volume.fstype} comes from no server"
+            yield Finding(volume.line, "error", place, message, "remove servers=")
         if kind.network and node.line not in doubtful and not any(nic.address and nic.onboot for nic in node.nics):
             hint = 'add ip= and mask= to the link that reaches the server, and do not set onboot="no" there'
             yield Finding(node.line, "error", place_of(node), "has a root on the network, but no link with an address "
@@ -237,4 +249,4 @@ def _unknown(volume: RootVolume, place: str) -> Finding:
 
 
 def _without_line(volume: RootVolume) -> RootVolume:
-    return type(volume)(volume.name, volume.fstype, volume.mountopts, volume.attempts, volume.pause, volume.shared)
+    return replace(volume, line=0)

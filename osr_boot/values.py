@@ -99,21 +99,68 @@ def prefix_length(mask: str, version: int = 4) -> int:
     return bin(bits).count("1")
 
 
-def gateway(text: str, link: str, *, onlink: bool) -> str:
-    """Return the gateway of a link that has the address `link` (`10.0.0.1/24`; empty if that is not known)."""
+def addresses6(text: str) -> tuple[str, ...]:
+    """Return `auto` as `auto6`, `dhcp` as `dhcp6`, and IPv6 addresses with their lengths (64 if there is none)."""
+    if text.lower() in ("auto", "dhcp"):
+        return (f"{text.lower()}6",)
+    found = []
+    for word in text.split():
+        plain, _, length = word.partition("/")
+        if ":" not in plain:
+            raise Unfit("is not an IPv6 address", hint='write it as "fd00::1/64", "auto" or "dhcp"')
+        found.append(address(plain, length or "64"))
+    return tuple(found)
+
+
+def gateway(text: str, links: tuple[str, ...], *, onlink: bool) -> str:
+    """Return the gateway of a link that has the addresses `links` (`10.0.0.1/24`)."""
     plain = _ip(text)
     if plain.is_unspecified or plain.is_multicast or plain.is_loopback:
         raise Unfit("is an address that no gateway can have", hint="give the router's address in this link's network")
-    if link:
-        interface = ipaddress.ip_interface(link)
-        if plain == interface.ip:
-            raise Unfit("is the link's own address", hint="give the router's address, or no gateway")
-        if plain.version != interface.version or (plain not in interface.network and not onlink):
-            raise Unfit(
-                f"is outside the network {interface.network} of the link",
-                hint='correct gateway, ip or mask; onlink="yes" if the router is reached without being in that network',
-            )
+    own = [ipaddress.ip_interface(link) for link in links if "/" in link]
+    if any(plain == interface.ip for interface in own):
+        raise Unfit("is the link's own address", hint="give the router's address, or no gateway")
+    # Routers of IPv6 are known by their link-local addresses.
+    if own and len(own) == len(links) and not onlink and not plain.is_link_local and not any(
+        plain.version == interface.version and plain in interface.network for interface in own
+    ):  # fmt: skip
+        raise Unfit(
+            f"is outside the network {own[0].network} of the link",
+            hint='correct gateway, ip or mask; onlink="yes" if the router is reached without being in that network',
+        )
     return str(plain)
+
+
+def gateway6(text: str, links: tuple[str, ...], *, onlink: bool) -> str:
+    """Return the IPv6 gateway of a link."""
+    if ":" not in text:
+        raise Unfit("is not an IPv6 address", hint="write it as gateway=")
+    return gateway(text, links, onlink=onlink)
+
+
+def routes(text: str) -> tuple[str, ...]:
+    """Return `10.1.0.0/16 via 10.0.0.254` or `10.1.0.0/16` for each of several with commas between."""
+    found = []
+    for part in text.replace(";", ",").split(","):
+        words = part.split()
+        if not words:
+            continue
+        if len(words) not in (1, 3) or (len(words) == 3 and words[1] != "via"):
+            raise Unfit(f"has {shown(part.strip())} in it", hint='write "10.1.0.0/16 via 10.0.0.254, 10.2.0.0/16"')
+        try:
+            network = ipaddress.ip_network(words[0])
+        except ValueError as error:
+            raise Unfit(f"has a network that is none: {error}", hint='write "10.1.0.0/16 via 10.0.0.254"') from None
+        router = _ip(words[2]) if len(words) == 3 else None
+        if router and router.version != network.version:
+            raise Unfit(f"leads to {network} by {router}, of the other kind of addresses", hint="correct one of them")
+        found.append(f"{network} via {router}" if router else str(network))
+    return tuple(found)
+
+
+def name_servers(text: str) -> tuple[str, ...]:
+    """Return addresses of name servers."""
+    return tuple(str(_ip(word)) for word in text.replace(",", " ").split())
 
 
 def link_name(text: str) -> str:

@@ -80,9 +80,13 @@ ETH = Element(
     (
         Attribute("name", "link name; `bondN` a bond, `DEV.N` a VLAN, a bridge by `type`", required=True),
         Attribute("mac", "hardware address, 6 or 20 bytes: identity, and which link it is; required for plain links"),
-        Attribute("ip", "address, or `dhcp`; empty for a member of a bond or bridge"),
-        Attribute("mask", "netmask or prefix length"),
+        Attribute("ip", "address, several with blanks between, or `dhcp`; empty for a member of a bond or bridge"),
+        Attribute("mask", "netmask or prefix length of each address that has none behind a slash"),
         Attribute("gateway", "default gateway"),
+        Attribute("ip6", "IPv6 addresses, `auto` (as routers announce) or `dhcp`", "none"),
+        Attribute("gateway6", "default gateway of IPv6"),
+        Attribute("routes", "`NETWORK via ROUTER`, or `NETWORK` alone for what is on the link, with commas between"),
+        Attribute("dns", "addresses of name servers for the running system, with blanks between"),
         Attribute("onlink", "`yes`: the gateway is reached although it is in no subnet of the link", "no", form=YES_NO),
         Attribute("master", "the bond this link is a member of"),
         Attribute("slave", "`yes` beside `master`", "no"),
@@ -91,6 +95,9 @@ ETH = Element(
         Attribute("driver", "kernel module to load first"),
         Attribute("onboot", "`no`: evidence of identity, but not brought up in the initrd", "yes", form=YES_NO),
         Attribute("mtu", "largest packet in bytes", "the driver's", form=NUMBER),
+        Attribute("options", "of a bond or a bridge: `KEY=value` with blanks between, such as `mode=active-backup`"),
+        Attribute("linkdelay", "seconds to wait for a carrier", "as long as the boot may wait", form=NUMBER),
+        Attribute("probe", "`no`: do not ask first whether somebody else has its addresses", "yes", form=YES_NO),
     ),
     (
         Element(
@@ -104,7 +111,6 @@ ETH = Element(
                     many=True,
                 ),
             ),
-            effect=False,
         ),
     ),
     many=True,
@@ -121,6 +127,7 @@ COM_INFO = Element(
             (
                 Attribute("name", "`server:/path`, `/dev/...`, `LABEL=...` or `UUID=...`", required=True),
                 Attribute("fstype", "filesystem; `osr requires` knows which there are", required=True),
+                Attribute("servers", "further servers of an NFS root that export the same path, tried in this order"),
                 Attribute("shared", "`no`: every node has a disk of its own under this name", "yes", form=YES_NO),
                 Attribute("mountopts", "mount options", "per filesystem"),
                 Attribute("mounttimes", "how often mounting is tried", "as often as the deadline allows", form=NUMBER),

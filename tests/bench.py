@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from tests import bench_cdsl, bench_scale, project
+from tests import bench_cdsl, bench_network, bench_scale, project
 from tests.figures import Figure, Missing, figure
 from tests.lab import image
 from tests.lab.lab import Lab, cluster_conf
@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=PAIRS, help="boots of each kind")
     options = parser.parse_args()
     figures: list[Figure | Missing] = [*bench_scale.commands(options.pairs), image_size(), *boots(options.pairs)]
-    figures += bench_cdsl.figures(options.pairs)
+    figures += [*bench_network.figures(options.pairs), *bench_cdsl.figures(options.pairs)]
     print("\n".join(["", *(figure.line() for figure in figures)]))
     if options.table:
         options.table.with_suffix(".json").write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n")

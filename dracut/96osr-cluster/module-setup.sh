@@ -23,24 +23,43 @@ installkernel() {
     # Whatever host-only says: the image boots other machines than the one that builds it.
     while read -r _kind _name; do
         case $_kind in
-            module | driver) hostonly='' instmods "$_name" || return 1 ;;
+            module | driver) hostonly='' instmods "$_name" || return 1 ;;&
+            driver) osr_firmware "$_name" ;;
         esac
     done < <(osr requires "$(osr_conf)")
 }
 
+# Name what a driver may ask for at boot and dracut has not found: the link would not appear, and nobody know why.
+osr_firmware() {
+    local _file
+    for _file in $(modinfo -k "$kernel" -F firmware "$1" 2> /dev/null); do
+        compgen -G "$initdir/lib/firmware/$_file*" > /dev/null \
+            || compgen -G "$initdir/lib/firmware/*/$_file*" > /dev/null \
+            || dwarning "osr-cluster: driver $1 may ask for the firmware $_file, and it is not in /lib/firmware"
+    done
+}
+
 # called by dracut
 install() {
-    local _kind _name
+    local _kind _name _clients=
     mkdir -p "$initdir/etc/osr"
     osr compile "$(osr_conf)" -o "$initdir/etc/osr/cluster.json" \
         || { dfatal "osr-cluster: $(osr_conf) cannot be used, no image is written"; exit 1; }
     while read -r _kind _name; do
         case $_kind in
             program) inst_multiple "$_name" || return 1 ;;
+            client) _clients+=" $_name" ;;
             # as dracut's own force_drivers: loaded before udev looks at the hardware
             driver) mkdir -p "$initdir/etc/cmdline.d" && echo "rd.driver.pre=$_name" >> "$initdir/etc/cmdline.d/20-osr-drivers.conf" ;;
         esac
     done < <(osr requires "$(osr_conf)" 2> /dev/null)
+
+    if [[ $_clients ]]; then
+        # shellcheck disable=SC2086
+        osr_one_of $_clients \
+            || { dfatal "osr-cluster: cluster.conf says dhcp, and there is none of$_clients: install one"; exit 1; }
+        PYTHONPATH=/usr/lib/osr /usr/bin/python3 -s -B -m osr_boot.bundle "$initdir" lease || return 1
+    fi
 
     inst_hook cmdline 30 "$moddir/osr-cmdline.sh"
     inst_hook initqueue/settled 30 "$moddir/osr-settled.sh"
@@ -49,6 +68,15 @@ install() {
     # With LoaderDevicePartUUID set and no root=, this generator waits for a disk until the boot fails.
     mkdir -p "$initdir/etc/systemd/system-generators"
     ln -sf /dev/null "$initdir/etc/systemd/system-generators/systemd-gpt-auto-generator"
+}
+
+# Install the first of some programs that is there.
+osr_one_of() {
+    local _name
+    for _name; do
+        command -v "$_name" > /dev/null && inst_multiple "$_name" && return 0
+    done
+    return 1
 }
 
 # The file may be given by dracut's configuration; the default is the cluster's own.

@@ -67,6 +67,11 @@ class Filesystem:
         return iter(())
 
     @classmethod
+    def servers(cls, volume: RootVolume) -> tuple[str, ...]:
+        """Return the addresses from which the volume comes; the links that lead there are waited for."""
+        return ()
+
+    @classmethod
     def plan(cls, volume: RootVolume, target: str, *, readonly: bool) -> Iterator[Operation]:
         """Yield the operations that mount the volume on the directory `target`."""
         raise NotImplementedError

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.filesystems import Filesystem, Problem
+from osr_boot.layers import number
 from osr_boot.ops import Operation
 from osr_boot.ops.mounts import CheckRoot, mounted
 
@@ -37,10 +38,15 @@ _REMEDIES = {
 }
 
 
+_SECONDS = 3.0
+"""for a server to take a connection; a network of a cluster answers in milliseconds"""
+
+
 class MountNfs(Operation):
     """Mount an NFS export, trying again while the server is not there yet."""
 
-    source: str
+    sources: tuple[str, ...]
+    """the same export on one server after the other, in the order in which they are tried"""
     target: str
     options: str
     attempts: int
@@ -50,38 +56,77 @@ class MountNfs(Operation):
 
     def describe(self) -> str:
         """See Operation."""
-        return f"mount {self.source} ({self.options}) on {self.target}"
+        return f"mount {', else '.join(self.sources)} ({self.options}) on {self.target}"
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """See Operation."""
-        return (("mount", "-t", "nfs", "-o", self.options, self.source, self.target),)
+        return tuple(("mount", "-t", "nfs", "-o", self.options, source, self.target) for source in self.sources)
 
     def execute(self, system: System) -> str:
-        """See Operation. Returns the version that was negotiated."""
+        """See Operation. Returns the version that was negotiated, and of several servers which one it was."""
         system.mkdir(self.target)
         attempt = 0
         while True:
             attempt += 1
-            try:
-                # mount.nfs in the foreground gives up by itself (retry=0); a server that drops packets holds it longer.
-                system.run(self.commands()[0], timeout=max(5.0, min(30.0, system.deadline - system.uptime())))
-                break
-            except CommandFailed as error:
-                said = error.output or error.message
-                reason = said.split("\n")[-1].removeprefix("mount.nfs: ").removeprefix("mount: ")
-                hint = next((remedy for text, remedy in _REMEDIES.items() if text in said), "")
-                pause = self.pause or min(2 ** (attempt - 1), 8)
-                if attempt == self.attempts or system.uptime() + pause >= system.deadline or error.status == 127:
-                    raise OsrError(
-                        f"cannot mount {self.source} after {attempt} attempts: {reason}", hint=hint or error.hint
-                    ) from None
-                system.say(f"mount {self.source}: attempt {attempt}: {reason}; next in {pause} s")
+            for source, command in zip(self.sources, self.commands()):
+                reason, hint, fatal = self._try(system, source, command)
+                if not reason:
+                    return self._note(system, source, attempt)
+                pause = 0 if source != self.sources[-1] else self.pause or min(2 ** (attempt - 1), 8)
+                last = source == self.sources[-1] and attempt == self.attempts
+                if last or system.uptime() + pause >= system.deadline or fatal:
+                    text = f"cannot mount {source} after {attempt} attempts: {reason}"
+                    raise OsrError(text + _on_another_link(system, source, reason), hint=hint)
+                then = f"next in {pause} s" if pause else "next is another server"
+                system.say(f"mount {source}: attempt {attempt}: {reason}; {then}")
                 if attempt == 1 and hint:
                     system.say(f"  hint: {hint}")
-                system.pause(pause)
+                if pause:
+                    system.pause(pause)
+
+    def _try(self, system: System, source: str, command: tuple[str, ...]) -> tuple[str, str, bool]:
+        """Mount once. Returns why it failed (nothing: it did not), what helps, and whether trying again is in vain."""
+        server = _split(source)[0].strip("[]")
+        # A server that is off would hold mount.nfs for minutes. Version 3 begins at the port mapper.
+        reason = "" if "vers=3" in self.options else system.reach(server, _port(self.options), _SECONDS)
+        said, status, hint = reason, 0, ""
+        if not reason:
+            try:
+                # mount.nfs in the foreground gives up by itself (retry=0); what drops packets holds it longer.
+                system.run(command, timeout=max(5.0, min(30.0, system.deadline - system.uptime())))
+                return "", "", False
+            except CommandFailed as error:
+                said, status, hint = error.output or error.message, error.status, error.hint
+                reason = said.split("\n")[-1].removeprefix("mount.nfs: ").removeprefix("mount: ")
+        hint = next((remedy for text, remedy in _REMEDIES.items() if text in said), "") or hint
+        return reason, hint, status == 127
+
+    def _note(self, system: System, source: str, attempt: int) -> str:
         _, fstype, options = mounted(system, self.target)
         version = next((word for word in options.split(",") if word.startswith("vers=")), fstype)
-        return f"{version}, attempt {attempt}" if attempt > 1 else version
+        note = f"{version}, attempt {attempt}" if attempt > 1 else version
+        return f"{note}, from {source}" if len(self.sources) > 1 else note
+
+
+def _on_another_link(system: System, source: str, reason: str) -> str:
+    """Return in words on which link the server answers, where none of ours reaches it: a cable in the wrong socket."""
+    server = _split(source)[0].strip("[]")
+    if "timed out" not in reason and "No route" not in reason:
+        return ""
+    from osr_boot.ops.probe import answering
+
+    try:
+        found = answering(system, server, "")
+    except OSError:
+        return ""
+    names = " and ".join(f"{link} ({mac})" for link, mac in found)
+    return f"; {server} answers on {names}: is a cable in the wrong socket?" if names else ""
+
+
+def _port(options: str) -> int:
+    """Return the port of the NFS server; source: man nfs, port=."""
+    text = next((word[5:] for word in options.split(",") if word.startswith("port=")), "")
+    return int(text) if text.isdigit() and 0 < int(text) < 65536 else 2049
 
 
 class Nfs(Filesystem):
@@ -100,9 +145,13 @@ class Nfs(Filesystem):
             yield Problem("error", f'"{volume.name}" is not SERVER:/PATH', hint='write it as "192.168.122.1:/srv/root"')
         elif not path.startswith("/"):
             yield Problem("error", f'the path "{path}" is not absolute', hint=f'write "{server}:/{path}"')
-        if server and not server.startswith("[") and not _is_ipv4(server):
+        if server.startswith("[") and not _is_ipv6(server):
+            yield Problem("error", f'the server "{server}" is not an address', hint='write it as "[fd00::1]:/srv/root"')
+        elif server and not server.startswith("[") and not _is_ipv4(server):
             hint = "give its address: an initrd has no name service"
             yield Problem("error", f'the server "{server}" is not an address', hint=hint)
+        if server in volume.servers:
+            yield Problem("error", f"the server {server} is given again in servers", hint="name each server once")
         words = volume.mountopts.split(",")
         asked = [word for word in words if word.startswith(("vers=", "nfsvers="))]
         if len(asked) > 1:
@@ -123,7 +172,9 @@ class Nfs(Filesystem):
     @classmethod
     def check_cluster(cls, cluster: Cluster, nodes: tuple[Node, ...]) -> Iterator[Problem]:
         """See Filesystem."""
-        owners = {nic.address.partition("/")[0]: node for node in cluster.nodes for nic in node.nics if nic.address}
+        owners = {
+            address.partition("/")[0]: node for node in cluster.nodes for nic in node.nics for address in nic.addresses
+        }
         seen: set[str] = set()
         for node in nodes:
             server = _split(node.rootvolume.name)[0] if node.rootvolume else ""
@@ -132,6 +183,11 @@ class Nfs(Filesystem):
                 message = f'the NFS server {server} is node "{owners[server].name}", which has its own root from there'
                 hint = "a node cannot serve the root that it boots from: give the server's address, or the node another"
                 yield Problem("error", message, hint=hint, node=node)
+
+    @classmethod
+    def servers(cls, volume: RootVolume) -> tuple[str, ...]:
+        """See Filesystem."""
+        return (_split(volume.name)[0].strip("[]"), *volume.servers)
 
     @classmethod
     def plan(cls, volume: RootVolume, target: str, *, readonly: bool) -> Iterator[Operation]:
@@ -144,9 +200,9 @@ class Nfs(Filesystem):
         if version.startswith("3") and not {"lock", "nolock"} & set(given):
             words.append("nolock")
         words += [word for word in given if not word.startswith(("vers=", "nfsvers=", "retry="))]
-        source = f"{server}:{path}"
-        yield MountNfs(source, target, ",".join(words), volume.attempts, volume.pause)
-        yield CheckRoot(target, source)
+        sources = tuple(f"{one}:{path}" for one in (server, *map(_bracketed, volume.servers)))
+        yield MountNfs(sources, target, ",".join(words), volume.attempts, volume.pause)
+        yield CheckRoot(target, sources[0])
 
 
 def version_of(volume: RootVolume) -> str:
@@ -165,6 +221,17 @@ def _split(name: str) -> tuple[str, str]:
         return f"{server}]", path.removeprefix(":")
     server, _, path = name.partition(":")
     return server, path
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return len(number(text.strip("[]"))) == 16
+    except OSError:
+        return False
+
+
+def _bracketed(server: str) -> str:
+    return f"[{server}]" if ":" in server else server
 
 
 def _is_ipv4(text: str) -> bool:

@@ -1,7 +1,7 @@
 """What an operation is. The operations themselves are in the files beside this one and with their filesystem.
 
 An operation is a frozen value made of text, numbers, truth values and tuples of them: it can be shown, written as
-JSON, read back and executed. Its name there is where its class lies, `ops.links.SetUp`, so that a boot stage imports
+JSON, read back and executed. Its name there is where its class lies, `ops.links.BringUp`, so that a boot stage imports
 only the files whose operations it executes.
 """
 

@@ -109,31 +109,33 @@ class Bind(Operation):
         return f"from {self.instead}" if source == named else ""
 
 
-class BindHostname(Operation):
-    """Mount this node's host name over /etc/hostname, where the shared root has such a file for all nodes.
+class BindOver(Operation):
+    """Mount a file of this node's over one of /etc, where the shared root has such a file for all nodes.
 
-    Where there is none systemd keeps the name that the kernel has; a symbolic link (into the node's CDSL tree) is the
-    administrator's own arrangement.
+    Where there is none nothing needs to be hidden; a symbolic link (into the node's CDSL tree, or to what a service
+    keeps in /run) is the administrator's own arrangement.
     """
 
     root: str
     source: str
+    path: str
 
     def describe(self) -> str:
         """See Operation."""
-        return "let /etc/hostname be this node's own, if the shared root has one"
+        return f"let {self.path} be this node's own, if the shared root has one"
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """See Operation."""
-        return (("mount", "--bind", self.source, f"{self.root}/etc/hostname"),)
+        return (("mount", "--bind", self.source, f"{self.root}{self.path}"),)
 
     def execute(self, system: System) -> str:
         """See Operation."""
-        plain = f"{resolve(system, self.root, '/etc')}/hostname"
+        directory, _, name = self.path.rpartition("/")
+        plain = f"{resolve(system, self.root, directory)}/{name}"
         if system.readlink(plain):
             return "a link: left alone"
-        if not system.exists(plain):
-            return "none: the kernel's name stays"
+        if not system.exists(plain) or not system.exists(self.source):
+            return "none: nothing to hide"
         system.run(("mount", "--bind", self.source, plain))
         return "mounted over"
 

@@ -16,7 +16,8 @@ from .tree import Tree
 # whole directories (or files) below kernel/ of the modules tree; what they depend on comes along
 WANTED = (
     "drivers/virtio", "drivers/block/virtio_blk", "drivers/net/virtio_net", "drivers/char/virtio_console",
-    "drivers/char/hw_random/virtio-rng", "drivers/net/ethernet/intel/e1000", "drivers/net/bonding", "drivers/net/dummy",
+    "drivers/char/hw_random/virtio-rng", "drivers/net/ethernet/intel/e1000", "drivers/net/ethernet/intel/e100.ko",
+    "drivers/net/bonding", "drivers/net/dummy",
     "net/8021q", "net/bridge", "net/packet",
     "fs/nfs", "fs/lockd", "net/sunrpc", "fs/fscache",
     "fs/ext4", "fs/xfs", "fs/gfs2", "fs/dlm", "fs/ocfs2", "fs/configfs", "fs/overlayfs",

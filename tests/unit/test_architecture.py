@@ -35,8 +35,10 @@ IMPURE = {
     "commands/status.py",
     "facts.py",
     "filesystems/__init__.py",
+    "lease.py",
     "linux.py",
     "programs.py",
+    "wire.py",
 }
 FORBIDDEN = {"os", "subprocess", "socket", "shutil", "time", "pathlib", "tempfile"}
 

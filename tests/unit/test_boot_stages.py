@@ -33,7 +33,7 @@ def test_a_whole_boot(full: Boot) -> None:
     assert report["stages"]["root"]["ops"][1]["note"] == "vers=4.2"
     assert full.machine.files["/proc/sys/kernel/hostname"] == "node1\n"
     programs = [command[0] for command in full.machine.ran]
-    assert programs == ["ip", "mount", "mount"]
+    assert programs == ["ip", "ip", "mount", "mount"]
     assert 'root op(1) [finished] set host name "node1"' in full.machine.said
 
 
@@ -84,7 +84,7 @@ def test_a_link_that_never_appears(full: Boot) -> None:
     full.stage("plan")
     del full.machine.files["/sys/class/net/eth0/address"]
     assert full.stage("network") == 1
-    assert full.part("what") == f'link "eth0": no link with MAC {MAC1} appeared'
+    assert full.part("what") == f"no link with MAC {MAC1} (eth0) appeared"
 
 
 def test_a_file_that_cannot_be_written_is_a_failure_of_its_operation(

@@ -149,3 +149,9 @@ def test_ten_megabytes(word: str) -> None:
     begin = time.process_time()
     assert parse(f"{filling} ").timeout == 150
     assert time.process_time() - begin < 20  # the slowest took 4 s where this was written
+
+
+def test_asking_for_addresses_can_be_switched_off() -> None:
+    assert parse("quiet").probe
+    said = parse("rd.osr.probe=0")
+    assert (said.probe, said.warnings) == (False, ())

@@ -44,7 +44,7 @@ def test_the_examples_are_not_all_refused() -> None:
     find(hostile.GOOD_CONFS, is_good, settings=first)
     find(hostile.CONFS, is_good, settings=settings(first, max_examples=1000))
     find(hostile.COMPILED, lambda text: bool(text.endswith("\n]}\n")), settings=first)
-    find(hostile.PLANS, lambda text: '"ops.links.SetUp"' in text, settings=first)
+    find(hostile.PLANS, lambda text: '"ops.links.BringUp"' in text, settings=first)
 
 
 # --- what a terminal gets

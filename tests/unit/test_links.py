@@ -1,88 +1,250 @@
-"""Links: the exact batch, renaming, and waits that say for what they wait."""
+"""Links of every kind: the exact batch, the order, names, and waits that say for what they wait."""
 
 from __future__ import annotations
 
 import pytest
 
-from osr_boot import network
+from osr_boot import compiled, layers, network
 from osr_boot.dry import Dry
-from osr_boot.errors import OsrError
-from osr_boot.model import Nic, Node
-from osr_boot.ops.links import LoadDriver, SetUp, WaitCarrier, link_name
+from osr_boot.errors import CommandFailed, OsrError
+from osr_boot.model import Cluster, Nic, Node
+from osr_boot.ops import Operation
+from osr_boot.ops.announced import WaitAnnounced
+from osr_boot.ops.dhcp import AskAddress
+from osr_boot.ops.links import BringUp, LoadDriver, SetAddresses, WaitCarrier, link_name
+from osr_boot.packets import who_has
 
-MAC = "52:54:00:00:00:01"
+MAC, MAC2, OTHER = (f"52:54:00:00:00:{last}" for last in ("01", "02", "99"))
+SERVER = "10.0.0.1"
 NIC = Nic("eth0", MAC, "10.0.0.11/24", gateway="10.0.0.1")
-SET_UP = SetUp("eth0", MAC, "10.0.0.11/24", "10.0.0.1", 0, False)
-BATCH = "link set dev eth0 up\naddress replace 10.0.0.11/24 dev eth0\nroute replace default via 10.0.0.1 dev eth0\n"
+UP = BringUp((("eth0", MAC, "eth0"),), (("eth0", "link set dev eth0 up"),))
+ADDRESSES = ("address replace 10.0.0.11/24 dev eth0", "route replace default via 10.0.0.1 dev eth0")
+SET = SetAddresses(ADDRESSES, (("eth0", "10.0.0.11/24", True),))
 
 
 def machine(*names: str, mac: str = MAC) -> Dry:
-    return Dry({f"/sys/class/net/{name}/address": f"{mac}\n" for name in names})
+    return Dry({f"/sys/class/net/{name}/{key}": f"{text}\n" for name in names
+                for key, text in (("address", mac), ("type", "1"), ("carrier", "1"))})  # fmt: skip
 
 
-def test_plan_of_one_static_link() -> None:
-    assert list(network.plan(Node("n", 1, (NIC,)))) == [SET_UP, WaitCarrier(("eth0",))]
+def plan(*nics: Nic, server: str = SERVER, probe: bool = True) -> list[Operation]:
+    return list(network.plan(Node("n", 1, nics), (server,), probe=probe))
 
 
-def test_plan_leaves_out_what_is_not_up_at_boot() -> None:
-    assert list(network.plan(Node("n", 1, (Nic("eth1", MAC, "10.0.0.2/24", onboot=False),)))) == []
+def batch(*nics: Nic, server: str = SERVER) -> list[str]:
+    """Return the lines of all batches of a node."""
+    made = plan(*nics, server=server)
+    return [line for operation in made if isinstance(operation, (BringUp, SetAddresses))
+            for line in operation.input().splitlines()]  # fmt: skip
+
+
+# --- what is planned
+
+
+def test_one_static_link() -> None:
+    assert plan(NIC) == [UP, WaitCarrier(("eth0",)), SET]
+
+
+def test_addresses_are_not_asked_about_where_nobody_wants_it() -> None:
+    assert plan(NIC, probe=False)[-1] == SetAddresses(ADDRESSES, ())
+    assert plan(Nic("eth0", MAC, "10.0.0.11/24", gateway="10.0.0.1", probe=False))[-1] == SetAddresses(ADDRESSES, ())
+
+
+def test_what_is_not_up_at_boot_is_left_out() -> None:
+    assert plan(Nic("eth1", MAC, "10.0.0.2/24", onboot=False)) == []
 
 
 def test_drivers_come_first_and_once() -> None:
-    nics = (Nic("eth0", MAC, driver="e1000"), Nic("eth1", "52:54:00:00:00:02", driver="e1000"))
-    assert list(network.plan(Node("n", 1, nics)))[:2] == [LoadDriver("e1000"), SetUp("eth0", MAC, "", "", 0, False)]
+    made = plan(Nic("eth0", MAC, driver="e1000"), Nic("eth1", MAC2, driver="e1000"))
+    assert [type(operation) for operation in made] == [LoadDriver, BringUp]
 
 
-def test_one_batch_sets_up_a_link() -> None:
-    system = machine("eth0")
-    assert SET_UP.execute(system) == ""
-    assert system.ran == [("ip", "-batch", "-")]
-    assert system.inputs == [BATCH]
-    assert SET_UP.input() == BATCH
+def test_bond() -> None:
+    bond = Nic("bond0", "", "10.0.0.11/24", kind="bond", mtu=9000, options=("mode 802.3ad", "lacp_rate fast"))
+    assert batch(bond, Nic("eth1", MAC2, master="bond0"), Nic("eth0", MAC, master="bond0")) == [
+        "link set dev eth1 up",
+        "link set dev eth0 up",
+        "link add name bond0 type bond mode 802.3ad miimon 100 lacp_rate fast",
+        "link set dev eth1 down",
+        "link set dev eth1 master bond0",
+        "link set dev eth1 up",
+        "link set dev eth0 down",
+        "link set dev eth0 master bond0",
+        "link set dev eth0 up",
+        "link set dev bond0 mtu 9000 up",
+        "address replace 10.0.0.11/24 dev bond0",
+    ]
 
 
-def test_mtu() -> None:
-    assert SetUp("eth0", MAC, "", "", 9000, False).input() == "link set dev eth0 mtu 9000 up\n"
+def test_a_primary_member_is_named_when_it_is_there() -> None:
+    bond = Nic(
+        "bond0", "", "10.0.0.11/24", kind="bond", options=("mode active-backup", "primary eth0", "arp_interval 9")
+    )
+    lines = batch(bond, Nic("eth0", MAC, master="bond0"))
+    assert "link add name bond0 type bond mode active-backup arp_interval 9" in lines
+    assert lines.index("link set dev bond0 type bond primary eth0") > lines.index("link set dev eth0 master bond0")
+
+
+def test_vlan_on_bond_and_bridge_on_vlan_in_order_of_dependency() -> None:
+    nics = (
+        Nic("br0", "", "10.0.0.11/24", kind="bridge", options=("stp_state 1",)),
+        Nic("bond0.5", kind="vlan", bridge="br0"),
+        Nic("bond0", kind="bond", options=("mode balance-alb",)),
+        Nic("eth0", MAC, master="bond0"),
+    )
+    made = [line for line in batch(*nics) if line.startswith("link add")]
+    assert made == [
+        "link add name bond0 type bond mode balance-alb miimon 100",
+        "link add link bond0 name bond0.5 type vlan id 5",
+        "link add name br0 type bridge stp_state 1 forward_delay 0",
+    ]
+    (up,) = [operation for operation in plan(*nics) if isinstance(operation, BringUp)]
+    assert up.hardware == (("eth0", MAC, "br0"),)
+    assert [operation.any_of for operation in plan(*nics) if isinstance(operation, WaitCarrier)] == [("br0",)]
+
+
+def test_several_addresses_routes_and_both_families() -> None:
+    nic = Nic("eth0", MAC, "10.0.0.11/24", more=("10.0.1.11/24", "fd00::11/64"), gateway="10.0.0.1", gateway6="fd00::1",
+              routes=("10.9.0.0/16 via 10.0.0.2", "10.8.0.0/16"))  # fmt: skip
+    assert batch(nic)[1:] == [
+        "address replace 10.0.0.11/24 dev eth0",
+        "address replace 10.0.1.11/24 dev eth0",
+        "address replace fd00::11/64 dev eth0 nodad",
+        "route replace default via 10.0.0.1 dev eth0",
+        "route replace default via fd00::1 dev eth0",
+        "route replace 10.9.0.0/16 via 10.0.0.2 dev eth0",
+        "route replace 10.8.0.0/16 dev eth0",
+    ]
+
+
+def test_only_what_leads_to_the_root_is_waited_for() -> None:
+    data, backup = Nic("eth0", MAC, "10.0.0.11/24"), Nic("eth1", MAC2, "10.1.0.11/24", gateway="10.1.0.1", wait=20)
+    made = plan(data, backup)
+    assert WaitCarrier(("eth0",)) in made
+    assert [hardware[2] for hardware in made[0].hardware] == ["eth0", ""]  # type: ignore[attr-defined]
+    assert WaitCarrier(("eth1",), 20) in plan(data, backup, server="192.0.2.1")
+    assert WaitCarrier(("eth0", "eth1")) in plan(data, Nic("eth1", MAC2, "10.1.0.11/24"), server="192.0.2.1")
+
+
+def test_dhcp_and_announced_addresses() -> None:
+    made = plan(Nic("eth0", MAC, "dhcp", more=("dhcp6",), gateway="10.0.0.9"))
+    assert made[2:4] == [AskAddress("eth0", 4, True, True), AskAddress("eth0", 6, True, True)]
+    assert plan(Nic("eth0", MAC, "auto6"), server="fd00::1")[-1] == WaitAnnounced("eth0")
 
 
 def test_a_gateway_outside_the_subnet() -> None:
-    batch = SetUp("eth0", MAC, "10.0.0.11/32", "10.0.0.1", 0, True).input()
-    assert batch.endswith("route replace default via 10.0.0.1 dev eth0 onlink\n")
+    assert batch(Nic("eth0", MAC, "10.0.0.11/32", gateway="10.0.0.1", onlink=True))[-1].endswith("dev eth0 onlink")
 
 
-def test_link_gets_its_name() -> None:
+@pytest.mark.parametrize(
+    ("network_", "address", "inside"),
+    [
+        ("10.0.0.11/24", "10.0.0.1", True),
+        ("10.0.0.11/24", "10.0.1.1", False),
+        ("10.0.0.11/32", "10.0.0.11", True),
+        ("fd00::1/64", "fd00::2", True),
+        ("fd00::1/64", "fd00:0:0:1::2", False),
+        ("10.0.0.11/24", "fd00::2", False),
+    ],
+)
+def test_networks(network_: str, address: str, inside: bool) -> None:
+    assert layers.contains(network_, address) == inside
+
+
+def test_a_circle_is_left_out_of_the_order() -> None:
+    nics = (Nic("br0", kind="bridge", bridge="br1"), Nic("br1", kind="bridge", bridge="br0"), NIC)
+    assert layers.ordered(nics) == (NIC,)
+
+
+# --- bringing up
+
+
+def test_one_batch_brings_up_a_link() -> None:
+    system = machine("eth0")
+    assert UP.execute(system) == ""
+    assert (system.ran, system.inputs) == ([("ip", "-batch", "-")], ["link set dev eth0 up\n"])
+
+
+def test_a_link_gets_its_name() -> None:
     system = machine("ens3")
-    assert SET_UP.execute(system) == 'kernel name "ens3"'
-    assert system.inputs == ["link set dev ens3 down\nlink set dev ens3 name eth0\n" + BATCH]
+    assert UP.execute(system) == 'kernel name "ens3"'
+    aside = "link set dev ens3 down\nlink set dev ens3 name osr-ens3\nlink set dev osr-ens3 name eth0\n"
+    assert system.inputs == [f"{aside}link set dev eth0 up\n"]
+
+
+def test_two_links_swap_their_names() -> None:
+    system = machine("eth1")
+    system.files["/sys/class/net/eth0/address"] = f"{MAC2}\n"
+    both = BringUp((("eth0", MAC, "eth0"), ("eth1", MAC2, "")), (("eth0", "link set dev eth0 up"),))
+    both.execute(system)
+    assert system.inputs[0].splitlines()[:6] == [
+        "link set dev eth1 down",
+        "link set dev eth1 name osr-eth1",
+        "link set dev eth0 down",
+        "link set dev eth0 name osr-eth0",
+        "link set dev osr-eth1 name eth0",
+        "link set dev osr-eth0 name eth1",
+    ]
 
 
 def test_a_stranger_with_our_name_steps_aside() -> None:
     system = machine("ens3")
-    system.files["/sys/class/net/eth0/address"] = "52:54:00:00:00:99\n"
-    SET_UP.execute(system)
-    aside = "link set dev eth0 down\nlink set dev eth0 name osr-eth0\n"
-    assert system.inputs[0].startswith(f"{aside}link set dev ens3 down\n")
+    system.files["/sys/class/net/eth0/address"] = f"{OTHER}\n"
+    UP.execute(system)
+    assert "link set dev eth0 down\nlink set dev eth0 name osr-eth0\n" in system.inputs[0]
 
 
-def test_a_late_link_is_waited_for_with_one_word() -> None:
+def test_a_late_link_is_waited_for_with_a_word() -> None:
     system = Dry()
 
     def appear(dry: Dry) -> None:
-        if dry.clock > 3:
+        if dry.clock > 13:
             dry.files["/sys/class/net/eth0/address"] = f"{MAC}\n"
 
+    system.clock = 10.5
     system.on_pause = appear
-    SET_UP.execute(system)
+    UP.execute(system)
     assert system.said == [f'waiting for link "eth0" with MAC {MAC}']
-    assert system.inputs == [BATCH]
 
 
 def test_a_link_that_never_comes_is_named_with_those_that_are_there() -> None:
-    system = machine("ens9", mac="52:54:00:00:00:99")
+    system = machine("ens9", mac=OTHER)
     with pytest.raises(OsrError, match=MAC) as caught:
-        SET_UP.execute(system)
-    assert "ens9 52:54:00:00:00:99" in caught.value.hint
+        UP.execute(system)
+    assert f"ens9 {OTHER}" in caught.value.hint
     assert system.ran == []
+
+
+def test_a_link_that_nobody_needs_is_not_waited_for() -> None:
+    system = machine("eth0")
+    steps = (("eth0", "link set dev eth0 up"), ("eth1", "link set dev eth1 up"),
+             ("eth1.5", "link add link eth1 name eth1.5 type vlan id 5"),
+             ("eth1.5", "link set dev eth1.5 up"))  # fmt: skip
+    assert BringUp((("eth0", MAC, "eth0"), ("eth1", MAC2, "")), steps).execute(system) == "no eth1"
+    assert system.inputs == ["link set dev eth0 up\n"]
+    assert system.said == [f'warning: link "eth1": no link with MAC {MAC2} is here; going on without it']
+    assert system.clock == 0
+
+
+def test_one_member_of_a_bond_is_enough_after_a_moment() -> None:
+    system = machine("eth1", mac=MAC2)
+    up = plan(Nic("bond0", "", "10.0.0.11/24", kind="bond"), Nic("eth0", MAC, master="bond0"),
+              Nic("eth1", MAC2, master="bond0"))[0]  # fmt: skip
+    assert up.execute(system) == "no eth0"
+    assert 4 < system.clock < 7
+    assert "link set dev eth1 master bond0" in system.inputs[0]
+    assert "eth0" not in system.inputs[0]
+
+
+def test_a_failed_line_is_told_with_the_kernels_answer_and_a_remedy() -> None:
+    said = "RTNETLINK answers: Operation not supported\nCommand failed -:2"
+    system = machine("eth0")
+    system.answers = {"ip -batch": CommandFailed("ip", status=1, output=said)}
+    steps = (("eth0", "link set dev eth0 up"), ("eth0.5", "link add link eth0 name eth0.5 type vlan id 5"))
+    with pytest.raises(OsrError, match="^ip link add link eth0 name eth0.5 type vlan id 5: .* not supported") as caught:
+        BringUp((("eth0", MAC, "eth0"),), steps).execute(system)
+    assert "no driver for that kind of link" in caught.value.hint
+    assert caught.value.message.endswith(f" (eth0 has MAC {MAC})")
 
 
 def test_hardware_is_meant_not_what_carries_its_address() -> None:
@@ -91,13 +253,80 @@ def test_hardware_is_meant_not_what_carries_its_address() -> None:
     assert link_name(system, MAC) == "eth0"
 
 
+# --- carrier
+
+
 def test_carrier_of_any_link_is_enough() -> None:
     system = Dry({"/sys/class/net/eth0/carrier": "0\n", "/sys/class/net/eth1/carrier": "1\n"})
     assert WaitCarrier(("eth0", "eth1")).execute(system) == "eth1 after 0.0 s"
 
 
-def test_no_carrier_fails_at_the_deadline_having_spoken() -> None:
-    system = Dry({"/sys/class/net/eth0/carrier": "0\n"}, deadline=12)
-    with pytest.raises(OsrError, match="no carrier on eth0 after 12 s"):
-        WaitCarrier(("eth0",)).execute(system)
-    assert len(system.said) == 2
+@pytest.mark.parametrize(("seconds", "deadline", "after"), [(0, 12, 12), (7, 100, 7), (30, 12, 12)])
+def test_no_carrier_fails_in_time_having_spoken(seconds: int, deadline: float, after: int) -> None:
+    system = Dry({"/sys/class/net/eth0/carrier": "0\n", "/sys/class/net/eth1/carrier": "1\n"}, deadline=deadline)
+    with pytest.raises(OsrError, match=f"no carrier on eth0 after {after} s") as caught:
+        WaitCarrier(("eth0",), seconds).execute(system)
+    assert "eth1 has one: is the cable in the wrong socket?" in caught.value.hint
+    assert system.said
+
+
+# --- addresses
+
+
+def test_addresses_are_asked_about_and_set_in_one_batch() -> None:
+    system = machine("eth0")
+    assert SET.execute(system) == "asked for 0.5 s"
+    assert system.sent == [("eth0", who_has("10.0.0.11", MAC))]
+    assert system.inputs == ["".join(f"{line}\n" for line in ADDRESSES)]
+
+
+def answer(address: str = "10.0.0.11", mac: str = OTHER) -> tuple[str, bytes]:
+    own = bytes.fromhex(mac.replace(":", ""))
+    ip = bytes(map(int, address.split(".")))
+    return "eth0", bytes(6) + own + b"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x02" + own + ip + bytes(10)
+
+
+def test_a_duplicate_address_stops_the_boot_and_is_named_with_its_node() -> None:
+    system = machine("eth0")
+    system.heard = [answer()]
+    system.files["/etc/osr/cluster.json"] = compiled.dump(Cluster(nodes=(Node("bad", 7, (Nic("eth0", OTHER),)),)))
+    words = f'10.0.0.11, the address of eth0, is used by {OTHER} already, which is node "bad"'
+    with pytest.raises(OsrError, match=words) as caught:
+        SET.execute(system)
+    assert 'probe="no"' in caught.value.hint
+    assert system.ran == []
+
+
+def test_a_duplicate_address_that_the_root_does_not_need_is_left_out() -> None:
+    system = machine("eth0")
+    system.heard = [answer()]
+    spare = SetAddresses(ADDRESSES, (("eth0", "10.0.0.11/24", False),))
+    assert spare.execute(system) == "asked for 0.5 s, taken: 10.0.0.11"
+    assert system.inputs == [f"{ADDRESSES[1]}\n"]
+
+
+@pytest.mark.parametrize("heard", [answer("10.0.0.12"), answer(mac=MAC), ("eth1", answer()[1]), ("eth0", b"x" * 60)])
+def test_other_frames_are_no_duplicates(heard: tuple[str, bytes]) -> None:
+    system = machine("eth0")
+    system.heard = [heard]
+    assert SET.execute(system) == "asked for 0.5 s"
+
+
+def test_what_is_about_a_link_that_is_not_there_is_left_out() -> None:
+    system = machine("eth1")
+    SetAddresses((*ADDRESSES, "address replace 10.1.0.1/24 dev eth1"), ()).execute(system)
+    assert system.inputs == ["address replace 10.1.0.1/24 dev eth1\n"]
+
+
+def test_an_announced_address_is_waited_for() -> None:
+    line = "fd00000000000000505400fffe000001 02 40 00 {} eth0\n"
+    system = Dry({"/proc/net/if_inet6": line.format("40")})
+
+    def settle(dry: Dry) -> None:
+        if dry.clock > 2:
+            dry.files["/proc/net/if_inet6"] = line.format("00")
+
+    system.on_pause = settle
+    assert WaitAnnounced("eth0").execute(system).startswith("fd00:0000:0000:0000:5054:00ff:fe00:0001 after 2.")
+    with pytest.raises(OsrError, match="no router announced"):
+        WaitAnnounced("eth1").execute(Dry({"/proc/net/if_inet6": ""}, deadline=12))

@@ -8,7 +8,7 @@ from osr_boot.cdsl import boot
 from osr_boot.dry import Dry
 from osr_boot.errors import OsrError
 from osr_boot.model import Cmdline
-from osr_boot.ops.mounts import Bind, BindHostname, CheckRoot, ReportRoot, mounted, resolve
+from osr_boot.ops.mounts import Bind, BindOver, CheckRoot, ReportRoot, mounted, resolve
 
 ROOT = "/sysroot"
 BIND = Bind(ROOT, "/cluster/cdsl/1", "/cdsl.local", "make it")
@@ -78,13 +78,14 @@ def test_check_root_accepts_an_absolute_init_inside_the_root() -> None:
 @pytest.mark.parametrize(
     ("system", "note"),
     [
-        (root("etc/"), "none: the kernel's name stays"),
+        (root("etc/"), "none: nothing to hide"),
         (root("etc/hostname"), "mounted over"),
         (root("etc/", **{"etc/hostname": "../cdsl.local/etc/hostname"}), "a link: left alone"),
     ],
 )
 def test_hostname(system: Dry, note: str) -> None:
-    assert BindHostname(ROOT, "/run/osr/hostname").execute(system) == note
+    system.files["/run/osr/hostname"] = "node1\n"
+    assert BindOver(ROOT, "/run/osr/hostname", "/etc/hostname").execute(system) == note
     bound = [("mount", "--bind", "/run/osr/hostname", "/sysroot/etc/hostname")]
     assert system.ran == (bound if note == "mounted over" else [])
 

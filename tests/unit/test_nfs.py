@@ -12,7 +12,7 @@ from osr_boot.model import RootVolume
 from osr_boot.ops.mounts import CheckRoot
 
 VOLUME = RootVolume("10.0.0.1:/srv/root", "nfs")
-MOUNT = MountNfs("10.0.0.1:/srv/root", "/sysroot", "rw,vers=4,retry=0", 0, 0)
+MOUNT = MountNfs(("10.0.0.1:/srv/root",), "/sysroot", "rw,vers=4,retry=0", 0, 0)
 MOUNTED = {"/proc/self/mounts": "10.0.0.1:/srv/root /sysroot nfs4 rw,relatime,vers=4.2,hard 0 0\n"}
 
 
@@ -89,10 +89,33 @@ def test_giving_up_says_reason_and_remedy(said: str, remedy: str) -> None:
     assert system.clock < 20
 
 
+def test_a_dead_server_costs_seconds_and_the_next_one_is_taken() -> None:
+    system = Dry(MOUNTED)
+    system.unreachable = {"10.0.0.1": "Connection timed out"}
+    volume = RootVolume("10.0.0.1:/srv/root", "nfs", servers=("10.0.0.2", "fd00::2"))
+    assert Nfs.servers(volume) == ("10.0.0.1", "10.0.0.2", "fd00::2")
+    mount = next(iter(Nfs.plan(volume, "/sysroot", readonly=False)))
+    assert mount.commands()[2][-2] == "[fd00::2]:/srv/root"
+    assert mount.execute(system) == "vers=4.2, from 10.0.0.2:/srv/root"
+    assert system.clock == 3
+    assert system.said[0] == "mount 10.0.0.1:/srv/root: attempt 1: Connection timed out; next is another server"
+    assert [words[-2] for words in system.ran] == ["10.0.0.2:/srv/root"]
+
+
+def test_a_cable_in_the_wrong_socket_is_told() -> None:
+    system = Dry({f"/sys/class/net/eth1/{key}": text for key, text in
+                  (("address", "52:54:00:00:00:02"), ("type", "1"), ("carrier", "1"))}, deadline=9)  # fmt: skip
+    system.unreachable = {"10.0.0.1": "No route to host"}
+    reply = bytes(6) + bytes.fromhex("525400000099") + b"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x02"
+    system.heard = [("eth1", reply + bytes.fromhex("525400000099") + bytes([10, 0, 0, 1]) + bytes(10))]
+    with pytest.raises(OsrError, match=r"10.0.0.1 answers on eth1 \(52:54:00:00:00:99\): is a cable"):
+        MOUNT.execute(system)
+
+
 def test_mounttimes_and_mountwait_bound_the_attempts() -> None:
     system = Dry(answers={"mount": refused("Connection refused")})
     with pytest.raises(OsrError, match="after 3 attempts"):
-        MountNfs("10.0.0.1:/r", "/sysroot", "vers=4", attempts=3, pause=5).execute(system)
+        MountNfs(("10.0.0.1:/r",), "/sysroot", "vers=4", attempts=3, pause=5).execute(system)
     assert system.clock == 10
 
 

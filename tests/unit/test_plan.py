@@ -24,10 +24,10 @@ def names(operations: tuple[Operation, ...]) -> list[str]:
 def test_full_featured() -> None:
     made = plan.make(NODE, Cmdline(), because="MAC")
     assert {stage: names(operations) for stage, operations in made.stages.items()} == {
-        "network": ["LoadDriver", "SetUp", "WaitCarrier"],
+        "network": ["LoadDriver", "BringUp", "WaitCarrier", "SetAddresses"],
         "root": ["SetHostname", "MountNfs", "CheckRoot"],
         "cdsl": ["Bind", "BindPaths"],
-        "handover": ["WriteFiles", "WriteFiles", "WriteFiles", "BindHostname"],
+        "handover": ["WriteFiles", "WriteFiles", "WriteFiles", "BindOver"],
         "shutdown": ["KeepShutdown"],
     }
 

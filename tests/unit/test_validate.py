@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from osr_boot import clusterconf, filesystems, findings, validate, values
+from osr_boot import filesystems, findings, nics, validate, values
 from osr_boot.filesystems import Filesystem, Problem
 from osr_boot.model import Cluster, Dmi, Finding, Nic, Node, RootVolume
 from osr_boot.ops import Operation
@@ -204,4 +204,4 @@ def test_no_host_names(name: str) -> None:
     ],
 )
 def test_kinds_of_link(attributes: dict[str, str], kind: str) -> None:
-    assert clusterconf._kind(attributes) == kind
+    assert nics.kind_of(attributes) == kind

@@ -7,7 +7,7 @@ import re
 from tests import project
 from tests.lab.lab import MACS, cluster_conf
 from tests.lab.tree import BOOKWORM, SID, TRIXIE
-from tests.vm import cdsls, identities, scenes
+from tests.vm import cdsls, identities, networks, scenes
 from tests.vm.case import Case
 from tests.vm.checks import (
     address_stays,
@@ -28,6 +28,14 @@ NFS4 = f"root=nfs4:10.77.0.1:/srv/root rw {STATIC_IP}"
 HOWTO_A = f"root=nfs:10.77.0.1:/srv/root rw rd.shell rd.debug {STATIC_IP}"
 LAST = r"this boot cannot go on"
 QUICK = "rd.osr.timeout=25"
+ETH1 = f"ifname=eth1:{networks.SECOND}"
+STATIC_ON = (
+    "root=nfs4:10.77.0.1:/srv/root rw ip=10.77.0.11::10.77.0.1:255.255.255.0::{link}:none ifname=eth0:52:54:00:77:00:01"
+)
+BOTH = (networks.FIRST, networks.SECOND)
+NETWORKD = "[Match]\nName=e*\n[Network]\nAddress=10.99.0.2/24\n"
+NM = "[connection]\nid=more\ntype=ethernet\nautoconnect=true\n[ipv4]\nmethod=manual\naddress1=10.99.0.2/24\n"
+INTERFACES = "auto lo eth0\niface lo inet loopback\niface eth0 inet static\n  address 10.99.0.2/24\n"
 # node N has the serial number OSR-N
 DMI = re.sub(r'(nodeid="(\d)".*?<com_info>)', r'\1<dmi serial="OSR-\2"/>', cluster_conf(), flags=re.S)
 
@@ -100,13 +108,82 @@ CASES = (
     Case("static-dmi", "static initrd: the serial number says which node this is, where no MAC does", image=project.STATIC,
          append=NFS4, conf=DMI.replace("52:54:00:77:00:01", "52:54:00:88:00:01"), extra=("-smbios", "type=1,serial=OSR-1"),
          checks=(healthy, by('serial number "OSR-1" is that of node'))),
+    # --- links of every kind
+    Case("two-links", "two links, the second in a network of its own; both have their names", macs=BOTH, conf=networks.TWO,
+         prepare=(networks.network("10.78.0.1/24"),),
+         checks=(healthy, networks.links_are("eth0 10.77.0.11/24", "eth1 10.78.0.11/24"),
+                 networks.macs_are(eth0=networks.FIRST, eth1=networks.SECOND))),
+    Case("name-swap", "two links that the kernel has called by each other's name", macs=BOTH, conf=networks.SWAPPED,
+         checks=(healthy, networks.links_are("enp0s2 10.77.0.11/24", "enp0s1 10.78.0.11/24"),
+                 networks.macs_are(enp0s2=networks.FIRST, enp0s1=networks.SECOND))),
+    Case("bond", "bond in active-backup, and a cable is pulled", macs=BOTH, conf=networks.BOND,
+         checks=(healthy, networks.links_are("bond0 10.77.0.11/24"),
+                 networks.bond_is("fault-tolerance (active-backup)", "Primary Slave: eth0"), networks.fails_over)),
+    Case("bond-one-member", "a bond one of whose members is not there", macs=(networks.FIRST,), conf=networks.BOND,
+         checks=(healthy, networks.links_are("bond0 10.77.0.11/24"), note("network", "no eth1"))),
+    Case("bond-802.3ad", "bond in 802.3ad with the server's aggregate", macs=BOTH, conf=networks.LACP,
+         prepare=(networks.aggregated,),
+         checks=(healthy, networks.links_are("bond0 10.77.0.11/24"), networks.bond_is("IEEE 802.3ad", "LACP rate: fast"))),
+    Case("vlan-on-bond", "the root is reached by a VLAN on a bond", macs=BOTH, conf=networks.VLAN_ON_BOND,
+         prepare=(networks.vlan,), checks=(healthy, networks.links_are("bond0.5 10.79.0.11/24"))),
+    Case("bridge", "the root is reached by a bridge", conf=networks.BRIDGE,
+         checks=(healthy, networks.links_are("br0 10.77.0.11/24"))),
+    Case("ipv6", "IPv6 only: static address, gateway, NFS server", conf=networks.IPV6, prepare=(networks.network("fd77::1/64"),),
+         checks=(healthy, networks.links_are("eth0 fd77::11/64"))),
+    Case("ipv6-announced", "an address from a router's announcement", conf=networks.SLAAC, prepare=(networks.announces,),
+         checks=(healthy,)),
+    Case("dhcp", "an address by DHCP, from a server that writes shell text and another root; the lease is kept",
+         conf=networks.DHCP, prepare=(networks.dhcp_with_text,),
+         checks=(healthy, networks.links_are("eth0 10.77.0.11/24"), networks.not_obeyed, networks.lease_is_kept,
+                 note("network", "a root path in the answer is not for us"))),
+    Case("late-link", "the root's link is plugged in 20 s late", macs=(networks.FIRST,), conf=networks.LATE_LINK,
+         extra=networks.HOTPLUG, during=networks.plug_late, checks=(healthy, networks.macs_are(eth0=networks.LATE))),
+    Case("slow-switch", "the switch passes nothing for 30 s after the link came up", during=networks.slow_switch,
+         checks=(healthy,)),
+    Case("flapping", "the carrier comes and goes", during=networks.flapping, checks=(healthy,)),
+    Case("dead-first-server", "the first of two root servers is dead: seconds, not minutes", conf=networks.SERVERS,
+         checks=(healthy, networks.from_server("10.77.0.1"))),
+    Case("duplicate-address", "another machine has the node's address", prepare=(networks.same_address,), append=QUICK,
+         refuses=(LAST, r"10\.77\.0\.11, the address of eth0, is used by ([0-9a-f]{2}:){5}[0-9a-f]{2} already")),
+    Case("wrong-socket", "the cables are in each other's sockets: the server answers on the other link", macs=BOTH,
+         conf=networks.TWO, prepare=(networks.cable_elsewhere,), append=QUICK,
+         refuses=(LAST, r"10\.77\.0\.1 answers on eth1 \(([0-9a-f]{2}:){5}[0-9a-f]{2}\): is a cable in the wrong socket")),
+    # --- links of a static initrd are dracut's, by the words of its documentation
+    Case("static-two-links", "static initrd, two links", image=project.STATIC, macs=BOTH, conf=networks.TWO,
+         append=f"{NFS4} ip=10.78.0.11:::255.255.255.0::eth1:none {ETH1}",
+         checks=(healthy, networks.links_are("eth0 10.77.0.11/24", "eth1 10.78.0.11/24"))),
+    Case("static-bond", "static initrd, bond=", image=project.STATIC, macs=BOTH, conf=networks.BOND,
+         append=f"{STATIC_ON.format(link='bond0')} {ETH1} bond=bond0:eth0,eth1:mode=active-backup,miimon=100",
+         checks=(healthy, networks.links_are("bond0 10.77.0.11/24"), networks.bond_is("fault-tolerance (active-backup)"))),
+    Case("static-vlan", "static initrd, vlan=", image=project.STATIC, prepare=(networks.vlan,),
+         append="root=nfs4:10.79.0.1:/srv/root rw vlan=eth0.5:eth0 ifname=eth0:52:54:00:77:00:01"
+         " ip=10.79.0.11::10.79.0.1:255.255.255.0::eth0.5:none",
+         checks=(healthy, networks.links_are("eth0.5 10.79.0.11/24"))),
+    Case("static-bridge", "static initrd, bridge=", image=project.STATIC,
+         append=f"{STATIC_ON.format(link='br0')} bridge=br0:eth0", checks=(healthy, networks.links_are("br0 10.77.0.11/24"))),
+    Case("static-bootif", "static initrd, BOOTIF= says which of two links asks for its address", image=project.STATIC, macs=BOTH,
+         conf=networks.TWO, append="root=nfs4:10.77.0.1:/srv/root rw ip=dhcp BOOTIF=01-52-54-00-77-00-01",
+         prepare=(scenes.serve_dhcp,), checks=(healthy, by("which the boot loader used"))),
     # --- the running system leaves the link alone
-    Case("networkd", "systemd-networkd with a conflicting profile in the shared /etc", prepare=(scenes.enable_networkd,),
-         checks=(healthy, address_stays, scenes.restart("systemd-networkd"), address_stays)),
-    Case("networkmanager", "NetworkManager with a conflicting profile", prepare=(scenes.enable_networkmanager,),
-         checks=(healthy, address_stays, scenes.restart("NetworkManager"), address_stays)),
-    Case("ifupdown", "ifupdown with a conflicting /etc/network/interfaces", prepare=(scenes.enable_ifupdown,),
-         checks=(healthy, address_stays, scenes.restart("networking"), address_stays)),
+    Case("networkd", "systemd-networkd with a conflicting profile in the shared /etc; restarted, and reloaded with another one",
+         prepare=(scenes.enable_networkd, networks.io_loop),
+         checks=(healthy, address_stays, networks.io_went_on, scenes.restart("systemd-networkd"), address_stays,
+                 networks.reloaded("networkctl reload", "/etc/systemd/network/05-more.network", NETWORKD), address_stays)),
+    Case("networkmanager", "NetworkManager with a conflicting profile; restarted, and reloaded with another one",
+         prepare=(scenes.enable_networkmanager, networks.io_loop),
+         checks=(healthy, address_stays, networks.io_went_on, scenes.restart("NetworkManager"), address_stays,
+                 networks.reloaded("nmcli connection reload", "/etc/NetworkManager/system-connections/more.nmconnection", NM),
+                 address_stays)),
+    Case("ifupdown", "ifupdown with a conflicting /etc/network/interfaces; restarted with another one",
+         prepare=(scenes.enable_ifupdown, networks.io_loop),
+         checks=(healthy, address_stays, networks.io_went_on, scenes.restart("networking"), address_stays,
+                 networks.reloaded("systemctl restart networking", "/etc/network/interfaces", INTERFACES), address_stays)),
+    Case("bond-networkd", "systemd-networkd with a profile for every link leaves bond and members alone", macs=BOTH,
+         conf=networks.BOND, prepare=(scenes.enable_networkd, networks.io_loop),
+         checks=(healthy, networks.links_are("bond0 10.77.0.11/24"), networks.io_went_on,
+                 scenes.restart("systemd-networkd"), networks.io_went_on, networks.links_are("bond0 10.77.0.11/24"))),
+    Case("guard-off", "the same networkd, with the guard taken away: the machine hangs, as it did of old", osr=False,
+         prepare=(scenes.enable_networkd, networks.guard_off), during=networks.hangs, refuses=(r"systemd",)),
     # --- switches
     Case("stand-aside", "rd.osr=0: the same image boots a plain dracut root untouched", image=project.STATIC, append=f"{NFS4} rd.osr=0",
          prepare=(scenes.without_cdsl,), osr=False, checks=(command("test -e /run/osr && echo there || echo none", "none\n"),)),

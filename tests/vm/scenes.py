@@ -172,7 +172,7 @@ def leave_the_shell(booted: Booted) -> None:
     console.wait_for(r"Break before Open Sharedroot stage root", UP)
     _open_shell(booted)
     console.send("osr explain\n")
-    console.wait_for(r"1\. done +set up link", 60)
+    console.wait_for(r"1\. done +bring up eth0", 60)
     console.send("exit\n")
 
 

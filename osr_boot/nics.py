@@ -1,0 +1,168 @@
+"""`eth` elements read: each becomes a Nic, and what is wrong with one of its attributes becomes a finding."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from osr_boot import values, vocabulary
+from osr_boot.model import Nic
+from osr_boot.spelling import place_of
+from osr_boot.values import Unfit, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from osr_boot.clusterconf import Reader
+    from osr_boot.document import Element
+
+_NONE: tuple[str, ...] = ()
+# What `ip link add` takes; source: man ip-link, and the kernel's Documentation/networking/bonding.rst for the modes.
+BOND_OPTIONS = (
+    "mode", "miimon", "updelay", "downdelay", "peer_notify_delay", "use_carrier", "arp_interval", "arp_validate",
+    "arp_all_targets", "arp_ip_target", "primary", "primary_reselect", "fail_over_mac", "xmit_hash_policy",
+    "resend_igmp", "num_grat_arp", "num_unsol_na", "all_slaves_active", "min_links", "lp_interval",
+    "packets_per_slave", "lacp_rate", "lacp_active", "ad_select", "ad_user_port_key", "ad_actor_sys_prio",
+    "ad_actor_system", "tlb_dynamic_lb",
+)  # fmt: skip
+BOND_MODES = (
+    "balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb",
+)  # fmt: skip
+BRIDGE_OPTIONS = (
+    "stp_state", "forward_delay", "hello_time", "max_age", "ageing_time", "priority", "vlan_filtering",
+    "vlan_default_pvid", "mcast_snooping", "mcast_querier",
+)  # fmt: skip
+# Names of old: those of ifcfg files, brctl and module parameters.
+_OLD_NAMES = {"stp": "stp_state", "max_bonds": ""}
+_OLD_VALUES = {"stp_state": {"on": "1", "yes": "1", "off": "0", "no": "0"}}
+
+
+def nic(reader: Reader, eth: Element, around: str) -> Nic:
+    """Return a link; findings go to the reader."""
+    place = place_of(eth, around)
+    texts = eth.attributes
+    kind = kind_of(texts)
+    mac = reader.value(eth, place, "mac", values.hardware_address, "")
+    if not texts.get("mac") and not kind:
+        reader.error(eth, place, "has no mac: nothing says which link it is", "add mac=, as `ip link` shows it")
+    if texts.get("slave", "").lower() == "yes" and not texts.get("master"):
+        reader.error(eth, place, 'has slave="yes", but no master', 'add master="bond0", or remove slave=')
+    addresses = (*_addresses(reader, eth, place), *reader.value(eth, place, "ip6", values.addresses6, _NONE))
+    onlink = reader.value(eth, place, "onlink", values.yes_no, False)
+    for gateway, ip in (("gateway", "ip"), ("gateway6", "ip6")):
+        if texts.get(gateway) and not texts.get("ip") and not texts.get(ip):
+            reader.error(eth, place, f"has a {gateway}, but no {ip}", f"add {ip}=, or remove {gateway}=")
+    return Nic(
+        # The names of VLANs are DEV.N; whatever the kind, the kernel must bear the name.
+        name=reader.value(eth, place, "name", values.link_name, ""),
+        mac=mac,
+        address=next(iter(addresses), ""),
+        more=addresses[1:],
+        gateway=reader.value(eth, place, "gateway", lambda text: values.gateway(text, addresses, onlink=onlink), ""),
+        gateway6=reader.value(eth, place, "gateway6", lambda text: values.gateway6(text, addresses, onlink=onlink), ""),
+        routes=reader.value(eth, place, "routes", values.routes, _NONE),
+        dns=reader.value(eth, place, "dns", values.name_servers, _NONE),
+        onboot=reader.value(eth, place, "onboot", values.yes_no, True),
+        driver=reader.value(eth, place, "driver", values.module_name, ""),
+        # 68: the least that IPv4 must carry (RFC 791); 65535: the most that an IP packet can have.
+        mtu=reader.value(eth, place, "mtu", lambda text: values.number(text, 68, 65535), 0),
+        onlink=onlink,
+        kind=kind,
+        master=texts.get("master", ""),
+        bridge=texts.get("bridge", ""),
+        options=_options(reader, eth, place, kind),
+        wait=reader.value(eth, place, "linkdelay", lambda text: values.number(text, 0, 86_400), 0),
+        probe=reader.value(eth, place, "probe", values.yes_no, True),
+        line=eth.line,
+    )
+
+
+def kind_of(attributes: dict[str, str]) -> str:
+    """Return what kind of link this is, by its type and its name: `bond`, `vlan`, `bridge`, or nothing."""
+    name = attributes.get("name", "")
+    if attributes.get("type", "").lower() == "bridge":
+        return "bridge"
+    if "." in name.strip("."):
+        return "vlan"
+    return "bond" if name.startswith("bond") and name != "bond" else ""
+
+
+def _addresses(reader: Reader, eth: Element, place: str) -> tuple[str, ...]:
+    """Return ip and mask as `10.0.0.1/24` each, or `dhcp`."""
+    text, mask = eth.attributes.get("ip", ""), eth.attributes.get("mask", "")
+    if not text:
+        if mask:
+            reader.error(eth, place, "has a mask, but no ip", "add ip=, or remove mask=")
+        return ()
+    if text.lower() == "dhcp":
+        return ("dhcp",)
+    found = []
+    used = False
+    for word in text.split():
+        plain, slash, length = word.partition("/")
+        if slash and mask and len(text.split()) == 1:
+            reader.error(eth, place, f"has two masks: {shown(length)} in ip, {shown(mask)} in mask", "keep one of them")
+            return ()
+        used = used or not slash
+        whole = length if slash else mask
+        if whole:
+            try:
+                values.prefix_length(whole, 6 if ":" in plain else 4)
+            except Unfit as unfit:
+                reader.error(eth, place, f"mask {shown(whole)} {unfit.message}", unfit.hint)
+                whole = ""
+        else:
+            hint = 'add mask="255.255.255.0", or whatever its network has'
+            reader.error(eth, place, "has an ip, but no mask", hint)
+        # Without a good mask the address is still looked at, as a host of its own.
+        host = "128" if ":" in plain else "32"
+        try:
+            address = values.address(plain, whole or host)
+            found += [address] if whole else []
+        except Unfit as unfit:
+            reader.error(eth, place, f"ip {shown(plain)} {unfit.message}", unfit.hint)
+    return tuple(found)
+
+
+def _options(reader: Reader, eth: Element, place: str, kind: str) -> tuple[str, ...]:
+    """Return the options of a bond or bridge, from `options` and from properties, as `ip link add` takes them."""
+    text = eth.attributes.get("options", "")
+    old = [one.attributes for group in eth.all("properties") for one in group.all("property")]
+    for attributes in old:
+        if attributes.get("name", "").upper() in ("BONDING_OPTS", "BRIDGING_OPTS"):
+            text += f" {attributes.get('value', '')}"
+    known = BOND_OPTIONS if kind == "bond" else BRIDGE_OPTIONS if kind == "bridge" else ()
+    if text.strip() and not known:
+        reader.error(eth, place, "has options, and is neither a bond nor a bridge", "remove options=")
+        return ()
+    found: dict[str, str] = {}
+    for word in _words(text):
+        key, equals, value = word.partition("=")
+        key = _OLD_NAMES.get(key.lower(), key.lower())
+        if not key:
+            continue
+        near = vocabulary.nearest(key, known)
+        hint = f'did you mean "{near}"?' if near else f"known are {', '.join(known)}"
+        if not equals or key not in known:
+            reader.error(eth, place, f"option {shown(word)} is none of a {kind}", hint)
+            continue
+        value = _OLD_VALUES.get(key, {}).get(value, value)
+        if key == "mode":
+            value = BOND_MODES[int(value)] if re.fullmatch("[0-6]", value) else value
+            if value not in BOND_MODES:
+                near = vocabulary.nearest(value, BOND_MODES)
+                hint = f'did you mean "{near}"?' if near else f"known are {', '.join(BOND_MODES)}"
+                reader.error(eth, place, f"mode {shown(value)} is none of a bond", hint)
+                continue
+        if not re.fullmatch(r"[A-Za-z0-9_.,:+-]{1,200}", value) or value.startswith("-"):
+            reader.error(eth, place, f"option {shown(word)} has a value that nobody means", "write KEY=value")
+            continue
+        found[key] = value
+    # The mode comes first: other options are refused where they do not fit the one that there is.
+    return tuple(f"{key} {found[key]}" for key in sorted(found, key=lambda key: key != "mode"))
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
