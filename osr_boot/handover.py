@@ -28,7 +28,8 @@ def plan(hostname: str, nics: tuple[Nic, ...], cdsllink: str, root: str) -> Iter
     mine = tuple(nic for nic in nics if nic.onboot)
     if mine:
         names = ", ".join(nic.name for nic in mine)
-        files = [text for nic in mine for text in _networkd(nic)] + [_networkmanager(mine), *_ifupdown(mine)]
+        files = [text for nic in mine for text in (_udev(nic), _networkd(nic))]
+        files += [_names(mine), _networkmanager(mine), *_ifupdown(mine), *_netplan(mine)]
         servers = tuple(dict.fromkeys(server for nic in mine for server in nic.dns))
         files += name_servers(servers) if servers else ()
         yield WriteFiles(f"tell the network managers to leave {names} alone", tuple(files))
@@ -68,13 +69,28 @@ def unit_name(path: str) -> str:
     return name
 
 
-def _networkd(nic: Nic) -> Iterator[tuple[str, str]]:
-    """Yield systemd-networkd's file for a link; source: `man systemd.network`.
+def _names(nics: tuple[Nic, ...]) -> tuple[str, str]:
+    """Return udev's rules that let our links keep their names; source: `man udev`, `:=`.
+
+    Everything below finds a link by its name, and since Linux 6.2 a rule of the shared /etc could rename one in use.
+    """
+    rules = "".join(f'SUBSYSTEM=="net", KERNEL=="{nic.name}", NAME:="{nic.name}"\n' for nic in nics)
+    return "/run/udev/rules.d/00-osr.rules", rules
+
+
+def _udev(nic: Nic) -> tuple[str, str]:
+    """Return udev's file for a link, which keeps MTU and MAC address; source: `man systemd.link`."""
+    text = f"[Match]\nOriginalName={nic.name}\n\n[Link]\nNamePolicy=keep\nMACAddressPolicy=none\n"
+    return f"/run/systemd/network/00-osr-{nic.name}.link", text
+
+
+def _networkd(nic: Nic) -> tuple[str, str]:
+    """Return systemd-networkd's file for a link; source: `man systemd.network`.
 
     Unmanaged=yes would be the plainer word, but systemd-networkd-wait-online then never sees a link come up.
     """
-    # What stands on a link has its MAC address too: there the name must do.
-    lines = ["[Match]", *([] if nic.kind else [f"MACAddress={nic.mac}"]), f"Name={nic.name}", ""]
+    # By its name alone: the members of a bond, and what stands on a link, share MAC addresses.
+    lines = ["[Match]", f"Name={nic.name}", ""]
     lines += ["[Network]", "KeepConfiguration=yes", "DHCP=no"]
     lines += [f"IPv6AcceptRA={'yes' if 'auto6' in nic.addresses else 'no'}"]
     lines += [f"LinkLocalAddressing={'ipv6' if any('6' in one or ':' in one for one in nic.more) else 'no'}"]
@@ -87,16 +103,23 @@ def _networkd(nic: Nic) -> Iterator[tuple[str, str]]:
         network, _, router = route.partition(" via ")
         lines += ["", "[Route]", f"Destination={network}", *([f"Gateway={router}"] if router else ["Scope=link"])]
     # The number sorts before every profile of the shared /etc: the first file that matches a link wins.
-    yield f"/run/systemd/network/00-osr-{nic.name}.network", "\n".join(lines) + "\n"
+    return f"/run/systemd/network/00-osr-{nic.name}.network", "\n".join(lines) + "\n"
 
 
 def _networkmanager(nics: tuple[Nic, ...]) -> tuple[str, str]:
     """Return NetworkManager's file; source: `man NetworkManager.conf`, section device."""
-    sections = []
-    for nic in nics:
-        match = f"interface-name:={nic.name}" if nic.kind else f"mac:{nic.mac}"
-        sections.append(f"[device-osr-{nic.name}]\nmatch-device={match}\nmanaged=0\n")
+    sections = (f"[device-osr-{nic.name}]\nmatch-device=interface-name:={nic.name}\nmanaged=0\n" for nic in nics)
     return "/run/NetworkManager/conf.d/00-osr.conf", "\n".join(sections)
+
+
+def _netplan(nics: tuple[Nic, ...]) -> Iterator[tuple[str, str]]:
+    """Yield netplan's file; source: netplan 0.106, `man netplan` (later files amend those before) and apply.py.
+
+    `netplan apply` itself takes the addresses from links that NetworkManager has of it: ours are systemd-networkd's.
+    """
+    if names := [nic.name for nic in nics if not nic.kind]:
+        links = "".join(f"    {name}:\n      renderer: networkd\n      critical: true\n" for name in names)
+        yield "/run/netplan/zz-osr.yaml", f"network:\n  version: 2\n  ethernets:\n{links}"
 
 
 def name_servers(servers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -40,8 +40,8 @@ class Suite:
         return cache.key("tree 1", self.name, *self.packages, *self.apt_options)
 
 
-# dnsmasq for the server, which is Debian 12 always; the others are what dracut 059's network-legacy wants
-BOOKWORM = Suite("bookworm", (*PACKAGES, "dnsmasq-base", "isc-dhcp-client", "iputils-arping"))
+# dnsmasq for the server, which is Debian 12 always; two more are what dracut 059's network-legacy wants
+BOOKWORM = Suite("bookworm", (*PACKAGES, "dnsmasq-base", "isc-dhcp-client", "iputils-arping", "netplan.io"))
 TRIXIE = Suite("trixie")
 # sid moved switch_root into util-linux-extra; a mirror's sid may be a snapshot whose release file has expired
 SID = Suite("sid", (*PACKAGES, "util-linux-extra"), ('Acquire::Check-Valid-Until "false"',))

@@ -94,10 +94,15 @@ def test_handover_tells_every_network_manager_about_the_link_and_no_other() -> N
     system = Dry()
     list(handover("node1", nics, "/cdsl.local", "/sysroot"))[1].execute(system)
     networkd = system.files["/run/systemd/network/00-osr-eth0.network"]
-    assert "MACAddress=52:54:00:00:00:01\n" in networkd
+    assert "[Match]\nName=eth0\n\n" in networkd
     assert "KeepConfiguration=yes\n" in networkd
     assert "Address=10.0.0.11/24\nGateway=10.0.0.1\n" in networkd
-    assert "match-device=mac:52:54:00:00:00:01\nmanaged=0\n" in system.files["/run/NetworkManager/conf.d/00-osr.conf"]
+    networkmanager = system.files["/run/NetworkManager/conf.d/00-osr.conf"]
+    assert "match-device=interface-name:=eth0\nmanaged=0\n" in networkmanager
+    rules = system.files["/run/udev/rules.d/00-osr.rules"]
+    assert rules == 'SUBSYSTEM=="net", KERNEL=="eth0", NAME:="eth0"\n'
+    assert "OriginalName=eth0\n" in system.files["/run/systemd/network/00-osr-eth0.link"]
+    assert "    eth0:\n      renderer: networkd\n      critical: true\n" in system.files["/run/netplan/zz-osr.yaml"]
     networking = system.files["/run/systemd/system/networking.service.d/50-osr.conf"]
     assert networking.count("--exclude=eth0") == 3
     assert not any("eth1" in path + text for path, text in system.files.items())

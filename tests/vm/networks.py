@@ -280,6 +280,34 @@ def reloaded(command: str, profile: str, text: str) -> Check:
     return step
 
 
+def netplan(renderer: str, service: str) -> Callable[[Server], None]:
+    """Return a step that lets netplan give the link another address through a network manager."""
+
+    def prepare(server: Server) -> None:
+        links = "{eth0: {addresses: [10.99.0.1/24]}}"
+        text = f"network:\n  version: 2\n  renderer: {renderer}\n  ethernets: {links}\n"
+        wants = f"{SHARED_ROOT}/etc/systemd/system/multi-user.target.wants"
+        server.write(f"{SHARED_ROOT}/etc/netplan/50-all.yaml", text)
+        server.run(f"mkdir -p {wants}; rm -f {SHARED_ROOT}/etc/systemd/system/{service}")
+        server.run(f"ln -sf /lib/systemd/system/{service} {wants}/; chmod 600 {SHARED_ROOT}/etc/netplan/50-all.yaml")
+
+    return prepare
+
+
+def renames(server: Server) -> None:
+    """Rules of the shared /etc would call the root's link lan0, and give lan0 another address."""
+    server.write(
+        f"{SHARED_ROOT}/etc/systemd/network/10-lan.link",
+        f"[Match]\nMACAddress={FIRST}\n[Link]\nName=lan0\nMTUBytes=1400\n",
+    )
+    server.write(
+        f"{SHARED_ROOT}/etc/udev/rules.d/70-persistent-net.rules",
+        f'SUBSYSTEM=="net", ACTION=="add|change", ATTR{{address}}=="{FIRST}", NAME="lan0"\n',
+    )
+    profile = "[Match]\nName=lan0\n[Network]\nAddress=10.99.0.1/24\n"
+    server.write(f"{SHARED_ROOT}/etc/systemd/network/05-lan.network", profile)
+
+
 def guard_off(server: Server) -> None:
     """The shared root takes away what the boot has left for systemd-networkd, before that starts."""
     drop = f"{SHARED_ROOT}/etc/systemd/system/systemd-networkd.service.d"

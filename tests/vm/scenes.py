@@ -156,11 +156,14 @@ def enable_ifupdown(server: Server) -> None:
 
 def restart(service: str) -> Check:
     """Return a step that restarts a service while the root is in use."""
+    return applied(f"systemctl is-active {service} && systemctl restart {service} && systemctl is-active {service}")
+
+
+def applied(command: str) -> Check:
+    """Return a step that runs a command which touches links, and then reads and writes the root."""
 
     def step(booted: Booted) -> None:
-        booted.node.run(
-            f"systemctl is-active {service} && systemctl restart {service} && systemctl is-active {service}"
-        )
+        booted.node.run(command, timeout=60)
         booted.node.run("head -c 4M /dev/urandom > /root/io && sync && cat /root/io | wc -c && rm /root/io")
 
     return step
