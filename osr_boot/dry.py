@@ -36,6 +36,10 @@ class Dry:
         self.heard: list[tuple[str, bytes]] = []
         """frames that are on the network, with their links"""
         self.sent: list[tuple[str, bytes]] = []
+        self.mute: dict[str, str] = {}
+        """link to why nothing can be asked there"""
+        self.reached: list[tuple[str, int]] = []
+        """address and port of each connection that was tried"""
         self.unreachable: dict[str, str] = {}
         """address to why nothing answers there"""
         self.ended: list[int] = []
@@ -108,14 +112,17 @@ class Dry:
         if self.on_pause:
             self.on_pause(self)
 
-    def exchange(self, frames: Sequence[tuple[str, bytes]], seconds: float) -> list[tuple[str, bytes]]:
+    def exchange(
+        self, frames: Sequence[tuple[str, bytes]], seconds: float
+    ) -> tuple[list[tuple[str, bytes]], list[tuple[str, str]]]:
         """See System.exchange."""
         self.sent += frames
         self.clock += seconds
-        return self.heard
+        return self.heard, [(link, why) for link, why in self.mute.items() if link in {link for link, _ in frames}]
 
     def reach(self, address: str, port: int, seconds: float) -> str:
         """See System.reach."""
+        self.reached.append((address, port))
         why = self.unreachable.get(address, "")
         self.clock += seconds if "timed out" in why else 0
         return why

@@ -5,7 +5,7 @@ All of it lies in /run, which survives switch_root and which only this node sees
 
 from __future__ import annotations
 
-from osr_boot.ops.files import KeepShutdown, WriteFiles
+from osr_boot.ops.files import KeepShutdown, LeaveAlone, WriteFiles
 from osr_boot.ops.mounts import BindOver
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ def plan(hostname: str, nics: tuple[Nic, ...], cdsllink: str, root: str) -> Iter
         files += [_names(mine), _networkmanager(mine), *_ifupdown(mine), *_netplan(mine)]
         servers = tuple(dict.fromkeys(server for nic in mine for server in nic.dns))
         files += name_servers(servers) if servers else ()
-        yield WriteFiles(f"tell the network managers to leave {names} alone", tuple(files))
+        yield LeaveAlone(f"tell the network managers to leave {names} alone", tuple(files))
     if hostname:
         yield WriteFiles(f'leave the host name "{hostname}" for the system', ((HOSTNAME_FILE, f"{hostname}\n"),))
         yield BindOver(root, HOSTNAME_FILE, "/etc/hostname")
@@ -92,16 +92,22 @@ def _networkd(nic: Nic) -> tuple[str, str]:
     # By its name alone: the members of a bond, and what stands on a link, share MAC addresses.
     lines = ["[Match]", f"Name={nic.name}", ""]
     lines += ["[Network]", "KeepConfiguration=yes", "DHCP=no"]
+    # Whose router announcements it takes must have a link-local address too; source: man systemd.network.
+    six = any(":" in one or one in ("auto6", "dhcp6") for one in nic.addresses)
     lines += [f"IPv6AcceptRA={'yes' if 'auto6' in nic.addresses else 'no'}"]
-    lines += [f"LinkLocalAddressing={'ipv6' if any('6' in one or ':' in one for one in nic.more) else 'no'}"]
+    lines += [f"LinkLocalAddressing={'ipv6' if six else 'no'}"]
     if nic.master or nic.bridge:
         lines.append("KeepMaster=yes")
     lines += [f"Address={one}" for one in nic.addresses if "/" in one]
-    lines += [f"Gateway={gateway}" for gateway in (nic.gateway, nic.gateway6) if gateway]
+    gateways = [gateway for gateway in (nic.gateway, nic.gateway6) if gateway]
+    lines += [] if nic.onlink else [f"Gateway={gateway}" for gateway in gateways]
     lines += [f"DNS={server}" for server in nic.dns]
+    for gateway in gateways if nic.onlink else ():
+        lines += ["", "[Route]", f"Gateway={gateway}", "GatewayOnLink=yes"]
     for route in nic.routes:
         network, _, router = route.partition(" via ")
         lines += ["", "[Route]", f"Destination={network}", *([f"Gateway={router}"] if router else ["Scope=link"])]
+        lines += ["GatewayOnLink=yes"] if router and nic.onlink else []
     # The number sorts before every profile of the shared /etc: the first file that matches a link wins.
     return f"/run/systemd/network/00-osr-{nic.name}.network", "\n".join(lines) + "\n"
 

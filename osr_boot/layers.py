@@ -32,27 +32,46 @@ def ordered(nics: Iterable[Nic]) -> tuple[Nic, ...]:
 
 def cards(nic: Nic, nics: tuple[Nic, ...]) -> Iterator[Nic]:
     """Yield the links with hardware that one stands on in the end; itself if it is one."""
-    under = below(nic, nics)
-    if not nic.kind:
-        yield nic
-    for one in under:
-        yield from cards(one, nics)
+    yield from (one for one in standing(nic, nics) if not one.kind)
+
+
+def standing(nic: Nic, nics: tuple[Nic, ...]) -> Iterator[Nic]:
+    """Yield a link and all that it stands on."""
+    yield nic
+    for one in below(nic, nics):
+        yield from standing(one, nics)
 
 
 def toward(servers: Iterable[str], nics: tuple[Nic, ...]) -> tuple[Nic, ...]:
-    """Return the links by which servers are reached: those of their networks, else those with a gateway, else all.
+    """Return the links by which servers are reached, any of which may be the one.
 
-    Any of them may be the one; a link that asks for its address (DHCP, `auto6`) may always be.
+    Those whose network a server is in; else those with a gateway, and those that ask for an address of its kind; of a
+    server that is known by name only, all of these; else all with an address.
     """
     addressed = tuple(nic for nic in nics if nic.addresses)
-    asking = tuple(nic for nic in addressed if any("/" not in one for one in nic.addresses))
     found: list[Nic] = []
     for server in servers:
-        near = [nic for nic in addressed if any(contains(network, server) for network in networks(nic))]
-        far = [nic for nic in addressed if (nic.gateway6 if ":" in server else nic.gateway)]
-        found += near or far
-    chosen = [nic for nic in addressed if nic in found or nic in asking]
-    return tuple(chosen if found else addressed)
+        found += near(server, nics) or [nic for nic in addressed if _may_lead(nic, server)]
+    return tuple(nic for nic in addressed if nic in found) if found else addressed
+
+
+def near(server: str, nics: Iterable[Nic]) -> list[Nic]:
+    """Return the links that have a network which a server is in, as cluster.conf knows it."""
+    return [nic for nic in nics if any(contains(network, server) for network in networks(nic))]
+
+
+def asks(nic: Nic, family: int) -> bool:
+    """Say whether a link asks for its address of IPv4 or IPv6."""
+    return any(one in (("auto6", "dhcp6") if family == 6 else ("dhcp",)) for one in nic.addresses)
+
+
+def families(server: str) -> tuple[int, ...]:
+    """Return the kinds of address that a server may have: one, or both if it is known by name."""
+    return (6,) if ":" in server else (4,) if number(server) else (4, 6)
+
+
+def _may_lead(nic: Nic, server: str) -> bool:
+    return any((nic.gateway6 if family == 6 else nic.gateway) or asks(nic, family) for family in families(server))
 
 
 def networks(nic: Nic) -> Iterator[str]:
@@ -62,17 +81,20 @@ def networks(nic: Nic) -> Iterator[str]:
 
 
 def contains(network: str, address: str) -> bool:
-    """Say whether an address is in the network of `10.0.0.1/24`. Both are good addresses, of either version."""
+    """Say whether an address is in the network of `10.0.0.1/24`, a good one; what is no address is in none."""
     begin, _, length = network.partition("/")
-    if (":" in begin) != (":" in address):
-        return False
     first, second = number(begin), number(address)
+    if len(first) != len(second) or not length:
+        return False
     shift = len(first) * 8 - int(length)
     return int.from_bytes(first, "big") >> shift == int.from_bytes(second, "big") >> shift
 
 
 def number(address: str) -> bytes:
-    """Return the bytes of an address, without importing ipaddress: this runs in every boot."""
+    """Return the bytes of an address, none of what is no address. Without ipaddress: this runs in every boot."""
     from _socket import AF_INET, AF_INET6, inet_pton
 
-    return inet_pton(AF_INET6 if ":" in address else AF_INET, address)
+    try:
+        return inet_pton(AF_INET6 if ":" in address else AF_INET, address)
+    except (OSError, ValueError):
+        return b""

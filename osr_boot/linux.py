@@ -172,12 +172,17 @@ class Linux:
         self.away += seconds
         time.sleep(seconds)
 
-    def exchange(self, frames: Sequence[tuple[str, bytes]], seconds: float) -> list[tuple[str, bytes]]:
+    def exchange(
+        self, frames: Sequence[tuple[str, bytes]], seconds: float
+    ) -> tuple[list[tuple[str, bytes]], list[tuple[str, str]]]:
         """See System.exchange."""
         from osr_boot import wire
 
-        self.away += seconds
-        return wire.exchange(frames, seconds)
+        begin = time.monotonic()
+        try:
+            return wire.exchange(frames, seconds)
+        finally:
+            self.away += time.monotonic() - begin
 
     def reach(self, address: str, port: int, seconds: float) -> str:
         """See System.reach."""

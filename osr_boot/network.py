@@ -25,33 +25,47 @@ def plan(node: Node, servers: tuple[str, ...] = (), *, probe: bool = True) -> It
     if not nics:
         return
     for driver in dict.fromkeys(nic.driver for nic in nics if nic.driver):
-        yield LoadDriver(driver)
+        yield LoadDriver(driver, tuple(nic.name for nic in nics if nic.driver == driver))
     roads = layers.toward(servers, nics)
-    hardware = {}
-    for nic in nics:
-        if not nic.kind:
-            hardware[nic.name] = (nic.name, nic.mac, "")
+    hardware = {nic.name: (nic.name, nic.mac, "") for nic in nics if not nic.kind}
     for road in roads:
         for card in layers.cards(road, nics):
             hardware[card.name] = (card.name, card.mac, road.name)
-    yield BringUp(tuple(hardware.values()), tuple((nic.name, line) for nic in nics for line in lines(nic, nics)))
+    needed = tuple(nic.name for nic in nics if any(nic in layers.standing(road, nics) for road in roads))
+    announced = tuple(nic.name for nic in nics if layers.asks(nic, 6))
+    steps = tuple((nic.name, line) for nic in nics for line in lines(nic, nics))
+    yield BringUp(tuple(hardware.values()), steps, needed, announced)
     if roads:
         waits = [road.wait for road in roads]
         yield WaitCarrier(tuple(road.name for road in roads), 0 if 0 in waits else max(waits))
-    for nic in nics:
-        for asked in (one for one in nic.addresses if one.startswith("dhcp")):
-            from osr_boot.ops.dhcp import AskAddress
-
-            yield AskAddress(nic.name, 6 if asked == "dhcp6" else 4, bool(nic.gateway), nic in roads)
     batch = tuple(line for nic in nics for line in addresses(nic))
     if batch:
-        wanted = ((nic, one) for nic in nics for one in nic.addresses if "/" in one and nic.probe and probe)
-        yield SetAddresses(batch, tuple((nic.name, one, nic in roads) for nic, one in wanted))
-    announced = [nic.name for nic in roads if "auto6" in nic.addresses]
-    if announced and any(":" in server for server in servers):
+        asked = tuple((nic.name, one) for nic in nics for one in nic.addresses if "/" in one and nic.probe and probe)
+        gateways = tuple((nic.name, gateway) for nic in roads if nic.probe and probe
+                         for gateway in (nic.gateway, nic.gateway6) if gateway)  # fmt: skip
+        yield SetAddresses(batch, asked, gateways if asked else (), tuple(road.name for road in roads))
+    yield from _asking(servers, nics, roads, probe=probe)
+
+
+def _asking(
+    servers: tuple[str, ...], nics: tuple[Nic, ...], roads: tuple[Nic, ...], *, probe: bool
+) -> Iterator[Operation]:
+    """Yield what asks for addresses; those that the root needs come first, and only they may take their time."""
+    far = {family for server in servers if not layers.near(server, nics) for family in layers.families(server)}
+    asking = [(nic, one, nic in roads and (6 if one != "dhcp" else 4) in far)
+              for nic in nics for one in nic.addresses if "/" not in one]  # fmt: skip
+    for nic, one, needed in sorted(asking, key=lambda asked: not asked[2]):
+        if one != "auto6":
+            from osr_boot.ops.dhcp import AskAddress
+
+            family = 6 if one == "dhcp6" else 4
+            after = tuple(routes(nic, family))
+            given = bool(nic.gateway6 if family == 6 else nic.gateway)
+            yield AskAddress(nic.name, nic.mac, family, given, needed, probe and nic.probe, after)
+    if announced := tuple(nic.name for nic, one, needed in asking if one == "auto6" and needed):
         from osr_boot.ops.announced import WaitAnnounced
 
-        yield WaitAnnounced(announced[0])
+        yield WaitAnnounced(announced)
 
 
 def lines(nic: Nic, nics: tuple[Nic, ...]) -> Iterator[str]:
@@ -80,20 +94,40 @@ def lines(nic: Nic, nics: tuple[Nic, ...]) -> Iterator[str]:
         yield f"link set dev {name} type bond {key} {value}"
     own = f" address {nic.mac}" if nic.kind and nic.mac else ""
     mtu = f" mtu {nic.mtu}" if nic.mtu else ""
-    yield f"link set dev {name}{own}{mtu} up"
+    if nic.master or nic.bridge:  # what stands on it takes it up: a card that goes up twice negotiates twice
+        if own or mtu:
+            yield f"link set dev {name}{own}{mtu}"
+    else:
+        yield f"link set dev {name}{own}{mtu} up"
 
 
 def addresses(nic: Nic) -> Iterator[str]:
     """Yield the lines of `ip -batch` that give a link what is known of its addresses and routes."""
     for one in nic.addresses:
         if "/" in one:
-            # What ProbeAddresses found free need not wait until the kernel has found it too.
+            # What was found free need not wait until the kernel has found it too.
             yield f"address replace {one} dev {nic.name}{' nodad' if ':' in one else ''}"
-    onlink = " onlink" if nic.onlink else ""
+    for family in (4, 6):
+        if not _asked_for(nic, family):
+            yield from routes(nic, family)
+
+
+def routes(nic: Nic, family: int) -> Iterator[str]:
+    """Yield the lines of `ip -batch` for a link's routes of IPv4 or IPv6."""
+    # Before a router has announced the network of its own address, nothing is known to be reached directly.
+    onlink = " onlink" if nic.onlink or (family == 6 and "auto6" in nic.addresses) else ""
     for gateway in filter(None, (nic.gateway, nic.gateway6)):
-        yield f"route replace default via {gateway} dev {nic.name}{onlink}"
+        if (":" in gateway) == (family == 6):
+            yield f"route replace default via {gateway} dev {nic.name}{onlink}"
     for route in nic.routes:
-        yield f"route replace {route} dev {nic.name}"
+        if (":" in route) == (family == 6):
+            yield f"route replace {route} dev {nic.name}{onlink if ' via ' in route else ''}"
+
+
+def _asked_for(nic: Nic, family: int) -> bool:
+    """Say whether a DHCP server is what gives a link its one address of a kind, and with it the network of routers."""
+    static = any("/" in one and (":" in one) == (family == 6) for one in nic.addresses)
+    return not static and ("dhcp6" if family == 6 else "dhcp") in nic.addresses
 
 
 def _as_words(options: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Ethernet frames that ask who has an address, and what an answer says: pure, bytes in and out.
+"""Ethernet frames that ask who has an address, and what others say about it: pure, bytes in and out.
 
 Sources: RFC 826 and 5227 (ARP, address conflict detection), RFC 4861 and 4862 (neighbour discovery of IPv6).
 """
@@ -9,41 +9,68 @@ from osr_boot.layers import number
 
 _ARP, _IPV6 = b"\x08\x06", b"\x86\xdd"
 _BROADCAST = b"\xff" * 6
+_ALL_NODES = b"\x33\x33\x00\x00\x00\x01"
+_REQUEST, _REPLY = 1, 2
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 
+ANSWERS, USES, ASKS = "answers", "uses", "asks"
+"""what a frame says of an address: its sender answers that it has it, sends from it, or asks for it as we do"""
 
-def who_has(address: str, mac: str, sender: str = "") -> bytes:
-    """Return a frame that asks who has an address; without `sender`, an address of ours, nobody notes us down."""
+
+def who_has(address: str, mac: str) -> bytes:
+    """Return a frame that asks who has an address. It names no address of ours, so that nobody notes us down."""
     target, own = number(address), bytes.fromhex(mac.replace(":", ""))
     if len(target) == 4:
-        body = b"\x00\x01\x08\x00\x06\x04\x00\x01" + own + (number(sender) if sender else bytes(4)) + bytes(6) + target
-        return _BROADCAST + own + _ARP + body
-    group = b"\xff\x02" + bytes(9) + b"\x01\xff" + target[-3:]
-    source = number(sender) if sender else bytes(16)
+        return _BROADCAST + own + _ARP + b"\x00\x01\x08\x00\x06\x04\x00\x01" + own + bytes(4) + bytes(6) + target
+    source, group = bytes(16), b"\xff\x02" + bytes(9) + b"\x01\xff" + target[-3:]
     # A question without sender may not say where an answer goes to; source: RFC 4861, 4.3.
-    option = b"\x01\x01" + own if sender else b""
-    message = bytes([_SOLICITATION, 0, 0, 0]) + bytes(4) + target + option
+    message = bytes([_SOLICITATION, 0, 0, 0]) + bytes(4) + target
     head = source + group + len(message).to_bytes(4, "big") + b"\x00\x00\x00\x3a"
     message = message[:2] + _checksum(head + message) + message[4:]
     packet = b"\x60\x00\x00\x00" + len(message).to_bytes(2, "big") + b"\x3a\xff" + source + group + message
     return b"\x33\x33" + group[-4:] + own + _IPV6 + packet
 
 
-def holder(frame: bytes, address: str, mac: str) -> str:
-    """Return the MAC address of another that has an address, or asks for it as we do; nothing if that is not said."""
-    target, own = number(address), bytes.fromhex(mac.replace(":", ""))
-    other = b""
-    if len(target) == 4 and frame[12:14] == _ARP and frame[14:20] == b"\x00\x01\x08\x00\x06\x04" and len(frame) >= 42:
-        sender, its, asked = frame[22:28], frame[28:32], frame[38:42]
-        if its == target or (its == bytes(4) and asked == target):
-            other = sender
-    elif len(target) == 16 and frame[12:14] == _IPV6 and frame[20:21] == b"\x3a" and len(frame) >= 78:
-        kind, asked = frame[54], frame[62:78]
-        if asked == target and (kind == _ADVERTISEMENT or (kind == _SOLICITATION and frame[22:38] == bytes(16))):
-            other = frame[6:12]
-            if kind == _ADVERTISEMENT and frame[78:80] == b"\x02\x01" and len(frame) >= 86:
-                other = frame[80:86]
-    return other.hex(":") if other and other != own else ""
+def groups(question: bytes) -> tuple[bytes, ...]:
+    """Return the groups that answers to a question of `who_has` go to, and the same question of a rival, as MACs."""
+    return (question[:6], _ALL_NODES) if question[12:14] == _IPV6 else ()
+
+
+def parse(frame: bytes) -> tuple[bytes, str, str]:
+    """Return (address, MAC address of the sender, what it says of that address), of other frames three times nothing.
+
+    The frame is as it was received: anything, of any length.
+    """
+    if frame[12:14] == _ARP and frame[14:21] == b"\x00\x01\x08\x00\x06\x04\x00" and len(frame) >= 42:
+        kind, mac, sender, target = frame[21], frame[22:28].hex(":"), frame[28:32], frame[38:42]
+        if kind in (_REQUEST, _REPLY) and sender != bytes(4):
+            return sender, mac, ANSWERS if kind == _REPLY else USES
+        if kind == _REQUEST:
+            return target, mac, ASKS
+    elif frame[12:14] == _IPV6 and frame[20:21] == b"\x3a" and len(frame) >= 78:
+        kind, mac, target = frame[54], frame[6:12].hex(":"), frame[62:78]
+        if kind == _ADVERTISEMENT:
+            option = frame[78:86]
+            return target, option[2:].hex(":") if option[:2] == b"\x02\x01" and len(option) == 8 else mac, ANSWERS
+        if kind == _SOLICITATION and frame[22:38] == bytes(16):
+            return target, mac, ASKS
+    return b"", "", ""
+
+
+def holder(frame: bytes, address: str) -> str:
+    """Return the MAC address of who has an address; nothing if the frame does not say that."""
+    about, mac, says = parse(frame)
+    return mac if about == number(address) and says in (ANSWERS, USES) else ""
+
+
+def rival(frame: bytes, address: str, own: str) -> str:
+    """Return the MAC address of who has an address that we want, or asks for it as we do; nothing if nobody does.
+
+    It may be our own MAC address: an answer is never ours, since we have no address yet, so it is a copy of this machine
+    that answers. A question of our own MAC address is one of ours that a switch has sent back.
+    """
+    about, mac, says = parse(frame)
+    return mac if about == number(address) and (says == ANSWERS or mac != own) else ""
 
 
 def _checksum(data: bytes) -> bytes:

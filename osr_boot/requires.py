@@ -52,7 +52,8 @@ def of(cluster: Cluster | None) -> Needs:
         drivers = {nic.driver for nic in nics if nic.driver}
         links = {LINK_MODULES[nic.kind] for nic in nics if nic.kind}
         asks = any(one.startswith("dhcp") for nic in nics for one in nic.addresses)
-    modules = {module for kind in kinds for module in kind.modules} | links
+    # af_packet: who has an address is asked in Ethernet frames.
+    modules = {module for kind in kinds for module in kind.modules} | links | {"af_packet"}
     programs = {program for kind in kinds for program in kind.programs} | set(PROGRAMS)
     clients = CLIENTS if asks else ()
     return Needs(tuple(sorted(modules)), tuple(sorted(drivers)), tuple(sorted(programs)), clients)

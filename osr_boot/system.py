@@ -58,11 +58,16 @@ if TYPE_CHECKING:
         def pause(self, seconds: float) -> None:
             """Wait, counted as waiting in the report."""
 
-        def exchange(self, frames: Sequence[tuple[str, bytes]], seconds: float) -> list[tuple[str, bytes]]:
-            """Send Ethernet frames, each on its link, and return (link, frame) of what was heard. Raises OSError."""
+        def exchange(
+            self, frames: Sequence[tuple[str, bytes]], seconds: float
+        ) -> tuple[list[tuple[str, bytes]], list[tuple[str, str]]]:
+            """Ask with Ethernet frames, each on its link, who has an address.
+
+            Returns (link, frame) of what others said about these, and (link, why) of where asking failed.
+            """
 
         def reach(self, address: str, port: int, seconds: float) -> str:
-            """Return nothing if a TCP server answers at that port in time, else why not."""
+            """Return nothing if a TCP server answers at that address and port in time, else why not. No names."""
 
         def end(self, pid: int) -> None:
             """Ask a process that one of our programs left behind to end."""

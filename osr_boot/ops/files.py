@@ -56,6 +56,23 @@ class WriteFiles(Operation):
         return f"{len(self.texts)} files"
 
 
+class LeaveAlone(WriteFiles):
+    """Write what the network managers shall know of our links, without addresses that others were found to have."""
+
+    def execute(self, system: System) -> str:
+        """See Operation."""
+        from osr_boot.ops.links import TAKEN
+
+        taken = [line.split() for line in system.read(TAKEN).split("\n")] if system.exists(TAKEN) else []
+        for path, text in self.texts:
+            for link, address in filter(None, taken):
+                if path.endswith(f"/00-osr-{link}.network"):
+                    lines = text.split("\n")
+                    text = "\n".join(line for line in lines if not line.startswith(f"Address={address}/"))
+            system.write(path, text)
+        return f"{len(self.texts)} files"
+
+
 class KeepShutdown(Operation):
     """Keep the programs that unmount the root at shutdown in memory, where they do not need the root.
 

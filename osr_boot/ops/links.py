@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 from osr_boot.errors import CommandFailed, OsrError
-from osr_boot.ops import Operation
+from osr_boot.ops import Operation, batch
+from osr_boot.ops.cards import NET, elsewhere, link_name, read, renames, seen, settled, with_mac
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable
 
     from osr_boot.system import System
 
-_NET = "/sys/class/net"
+batch_failed = batch.failure
 _CLUSTER = "/etc/osr/cluster.json"
+TAKEN = "/run/osr/taken"
+"""`LINK ADDRESS` a line: addresses of ours that others have, and that nobody shall set later"""
+_CONF = "/proc/sys/net/ipv6/conf"
 _GRACE = 5.0
-"""seconds for the further members of a bond, once one is there"""
+"""seconds for the other links that lead to the root, once one is there, and for the other end of an aggregate"""
+_UDEV = 2.0
+"""seconds for udev to have done with a link that has appeared"""
 
 
 class LoadDriver(Operation):
     """Load the kernel module that `eth/@driver` names, before its link is looked for."""
 
     module: str
+    links: tuple[str, ...]
+    """whose driver it is"""
 
     def describe(self) -> str:
         """See Operation."""
-        return f'load driver "{self.module}"'
+        return f'load driver "{self.module}" of {", ".join(self.links)}'
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """See Operation."""
         return (("modprobe", "--", self.module),)
 
     def execute(self, system: System) -> str:
-        """See Operation."""
-        system.run(self.commands()[0])
+        """See Operation. Without it the links may be there all the same; whoever waits for them names them."""
+        try:
+            system.run(self.commands()[0])
+        except CommandFailed as error:
+            said = (error.output or error.message).strip().split("\n")[-1]
+            text = f'the driver "{self.module}" of {", ".join(self.links)} cannot be loaded: {said}'
+            system.say(f"warning: {text}; is it in the image, made for this kernel?")
+            return text
         return ""
 
 
@@ -40,23 +54,28 @@ class BringUp(Operation):
     """Find the node's links by their MAC addresses, give them their names, make what stands on them, take all up.
 
     Plans name links by MAC; what the kernel calls a link is looked up when this runs. What leads to the root is waited
-    for, as far as the boot's deadline allows; any other link that is not there is left out, and said.
+    for, as far as the boot's deadline allows; any other link that is not there is left out, and said. It can be done
+    again: what it made before goes first.
     """
 
     hardware: tuple[tuple[str, str, str], ...]
     """(name, MAC, name of the link toward the root that stands on it, if one does): one of each such is enough"""
     steps: tuple[tuple[str, str], ...]
     """(link that a line is about, line of `ip -batch`)"""
+    needed: tuple[str, ...]
+    """links toward the root, and those they stand on"""
+    announced: tuple[str, ...]
+    """links that listen to what routers announce; no other does"""
 
     def describe(self) -> str:
         """See Operation."""
-        made = tuple(dict.fromkeys(name for name, _ in self.steps if name not in {name for name, *_ in self.hardware}))
         cards = ", ".join(f"{name} (MAC {mac})" for name, mac, _ in self.hardware)
-        return f"bring up {cards}" + (f", and on them {', '.join(made)}" if made else "")
+        made = ", ".join(self._made())
+        return f"bring up {cards}" + (f", and on them {made}" if made else "")
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """See Operation."""
-        return (("ip", "-batch", "-"),)
+        return (batch.ARGV,)
 
     def input(self) -> str:
         """Return the batch as it is where every link is there and has its name already."""
@@ -69,37 +88,42 @@ class BringUp(Operation):
         for name, mac, _ in self.hardware:
             if name in missing:
                 system.say(f'warning: link "{name}": no link with MAC {mac} is here; going on without it')
-        left_out = set(missing)
-        lines = []
-        for name, line in self.steps:
-            words = line.split()
-            if name in left_out or set(words) & left_out:
-                # A VLAN goes with the link it is on; a bond or bridge stays, with what is left of its members.
-                if words[:3] == ["link", "add", "link"]:
-                    left_out.add(name)
-                continue
-            lines.append(line)
-        renames = _renames(system, there)
-        try:
-            system.run(self.commands()[0], input="".join(f"{line}\n" for line in (*renames, *lines)))
-        except CommandFailed as error:
-            raise batch_failed(system, error, (*renames, *lines)) from None
+        gone = [(name, f"link del dev {name}") for name in reversed(self._made()) if system.exists(f"{NET}/{name}")]
+        lines = [*gone, *renames(system, there), *batch.without(self.steps, set(missing))]
+        if any(" type bond " in line for _, line in lines) and not system.exists(f"{NET}/bonding_masters"):
+            self._load_bonding(system)
+        with _Announcements(system, there.values(), self.announced):
+            missing += batch.run(system, lines, self.needed)
         notes = [f'kernel name "{kernel}"' for name, kernel in there.items() if kernel != name]
         return ", ".join((*notes, *(f"no {name}" for name in missing)))
+
+    def _made(self) -> tuple[str, ...]:
+        """Return what is made on the cards, in this order."""
+        cards = {name for name, *_ in self.hardware}
+        return tuple(dict.fromkeys(name for name, _ in self.steps if name not in cards))
+
+    def _load_bonding(self, system: System) -> None:
+        """Load the driver without the bond that it makes by itself, which may have our name."""
+        try:
+            system.run(("modprobe", "bonding", "max_bonds=0"))
+        except CommandFailed:  # it is in the kernel, or nowhere: the batch will tell
+            return
 
     def _wait(self, system: System) -> dict[str, str]:
         """Return the kernel's name of each link that is there."""
         spoken, complete_by = 0.0, 0.0
-        wanted = {road for *_, road in self.hardware if road}
+        begun: dict[str, float] = {}
         while True:
-            there = {name: kernel for name, mac, _ in self.hardware if (kernel := link_name(system, mac))}
             now = system.uptime()
-            have = {road for name, _, road in self.hardware if name in there}
+            there = {name: kernel for name, mac, _ in self.hardware if (kernel := link_name(system, mac))}
+            # A link that has just appeared may still be renamed under our hands.
+            there = {name: kernel for name, kernel in there.items()
+                     if settled(system, kernel) or now >= begun.setdefault(name, now) + _UDEV}  # fmt: skip
             late = [(name, mac) for name, mac, road in self.hardware if road and name not in there]
-            if not late:
+            if not late and not begun.keys() - there.keys():
                 return there
-            if wanted <= have:
-                # One member of a bond is enough to go on; the others get a moment, being plugged beside it.
+            if any(road and name in there for name, _, road in self.hardware):
+                # One is enough to go on; the others get a moment, being plugged beside it.
                 complete_by = complete_by or now + _GRACE
                 if now >= complete_by:
                     return there
@@ -109,11 +133,36 @@ class BringUp(Operation):
                     f"no link with MAC {lost} appeared",
                     hint=f"links here: {seen(system) or 'none'}; is its driver in the image, is the card in its slot?",
                 )
-            if now - spoken >= 10:
+            if late and now - spoken >= 10:
                 names = ", ".join(f'"{name}" with MAC {mac}' for name, mac in late)
                 system.say(f"waiting for link {names}")
                 spoken = now
             system.pause(0.2)
+
+
+class _Announcements:
+    """While links are made: none listens to routers but those that shall, from their first moment on.
+
+    Whoever can send a packet to a link could otherwise give it an address, and a default route beside ours.
+    """
+
+    def __init__(self, system: System, cards: Iterable[str], listening: tuple[str, ...]) -> None:
+        self._system, self._cards, self._listening = system, tuple(cards), listening
+        self._was = ""
+
+    def __enter__(self) -> None:
+        self._was = read(self._system, f"{_CONF}/default/accept_ra")
+        if self._was:  # there is IPv6
+            for name in ("default", *self._cards):
+                self._system.write(f"{_CONF}/{name}/accept_ra", "0\n")
+
+    def __exit__(self, *_: object) -> None:
+        if not self._was:
+            return
+        # The kernel asks for an announcement when its own address has proven to be free, a second from now.
+        listening = {name: "1" for name in self._listening if self._system.exists(f"{_CONF}/{name}")}
+        for name, value in {"default": self._was, **listening}.items():
+            self._system.write(f"{_CONF}/{name}/accept_ra", f"{value}\n")
 
 
 class WaitCarrier(Operation):
@@ -131,16 +180,23 @@ class WaitCarrier(Operation):
         """See Operation."""
         begin = system.uptime()
         end = min(system.deadline, begin + self.seconds) if self.seconds else system.deadline
-        spoken = begin
+        spoken, alone_until = begin, 0.0
         while True:
-            for name in self.any_of:
-                if _read(system, f"{_NET}/{name}/carrier") == "1":
-                    return f"{name} after {system.uptime() - begin:.1f} s"
             now = system.uptime()
-            if now >= end:
+            up = [name for name in self.any_of if read(system, f"{NET}/{name}/carrier") == "1"]
+            for name in up:
+                # An aggregate has a carrier before its other end has answered, and carries nothing till then.
+                if read(system, f"{NET}/{name}/bonding/ad_partner_mac") != "00:00:00:00:00:00":
+                    return f"{name} after {now - begin:.1f} s"
+            if up:
+                alone_until = alone_until or now + _GRACE
+                if now >= alone_until:
+                    return f"{up[0]} after {now - begin:.1f} s, and no answer by LACP"
+            elif now >= end:
+                names = " or ".join(with_mac(system, name) for name in self.any_of)
                 raise OsrError(
-                    f"no carrier on {' or '.join(self.any_of)} after {now - begin:.0f} s",
-                    hint=f"check the cable and the switch port{_elsewhere(system, self.any_of)}",
+                    f"no carrier on {names} after {now - begin:.0f} s",
+                    hint=f"check the cable and the switch port{elsewhere(system, self.any_of)}",
                 )
             if now - spoken >= 5:
                 system.say(f"waiting for carrier on {' or '.join(self.any_of)}, {now - begin:.0f} s so far")
@@ -153,20 +209,24 @@ class SetAddresses(Operation):
 
     lines: tuple[str, ...]
     """of `ip -batch`"""
-    asked: tuple[tuple[str, str, bool], ...]
-    """(link, address, whether the root needs it) of each address that is asked about first"""
+    asked: tuple[tuple[str, str], ...]
+    """(link, address) of each address that is asked about first"""
+    gateways: tuple[tuple[str, str], ...]
+    """(link, gateway) of each that should answer then"""
+    needed: tuple[str, ...]
+    """links toward the root"""
 
     def describe(self) -> str:
         """See Operation."""
         words = [line.split() for line in self.lines]
         given = [f"{line[2]} on {line[line.index('dev') + 1]}" for line in words if line[0] == "address"]
         given += [f"route {' '.join(line[2:])}" for line in words if line[0] == "route"]
-        ask = f"ask the network who else has {', '.join(one.partition('/')[0] for _, one, _ in self.asked)}; "
+        ask = f"ask the network who else has {', '.join(one.partition('/')[0] for _, one in self.asked)}; "
         return f"{ask if self.asked else ''}set {', '.join(given)}"
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """See Operation."""
-        return (("ip", "-batch", "-"),)
+        return (batch.ARGV,)
 
     def input(self) -> str:
         """Return the batch."""
@@ -174,32 +234,46 @@ class SetAddresses(Operation):
 
     def execute(self, system: System) -> str:
         """See Operation. What is about a link that is not there, or an address that is taken, is left out."""
-        note = ""
-        taken: set[str] = set()
-        if self.asked:
-            from osr_boot.ops.probe import SECONDS, duplicates
-
-            needed = {(link, address.partition("/")[0]) for link, address, toward_root in self.asked if toward_root}
-            for link, address, other in duplicates(system, [(link, address) for link, address, _ in self.asked]):
-                text = f"{address}, the address of {link}, is used by {other} already{_whose(system, other)}"
-                if (link, address) in needed:
-                    hint = "take that machine out of the network, or give one of both another address"
-                    raise OsrError(text, hint=f'{hint}; probe="no" for the link uses it unasked')
-                system.say(f"warning: {text}; going on without it")
-                taken.add(address)
-            note = f"asked for {SECONDS} s" + (f", taken: {', '.join(sorted(taken))}" if taken else "")
+        taken, note = self._ask(system) if self.asked else (set(), "")
         lines = []
         for line in self.lines:
             words = line.split()
             link = words[words.index("dev") + 1]
-            if system.exists(f"{_NET}/{link}") and words[2].partition("/")[0] not in taken:
-                lines.append(line)
-        if lines:
-            try:
-                system.run(self.commands()[0], input="".join(f"{line}\n" for line in lines))
-            except CommandFailed as error:
-                raise batch_failed(system, error, lines) from None
-        return note
+            if not system.exists(f"{NET}/{link}"):
+                continue
+            # Without its address a link may be in no network, and a route by it would only fail.
+            if any(link == on for on, _ in taken) and (words[0] == "route" or (link, _plain(words[2])) in taken):
+                continue
+            lines.append((link, line))
+        left_out = batch.run(system, lines, self.needed)
+        return ", ".join(filter(None, (note, *(f"not all of {name}" for name in left_out))))
+
+    def _ask(self, system: System) -> tuple[set[tuple[str, str]], str]:
+        """Return (link, address) of what others have, and a note. Raises OsrError of a link that the root needs."""
+        from osr_boot.ops.probe import SECONDS, survey
+
+        found = survey(system, self.asked, self.gateways)
+        if found.unasked:
+            system.say(f"warning: nobody was asked who else has our addresses: {found.unasked}")
+            return set(), f"not asked: {found.unasked}"
+        taken = set()
+        for link, address, other in found.taken:
+            text = f"{address}, the address of {link}, is used by {other} already{_whose(system, other)}"
+            if link in self.needed:
+                hint = "take that machine out of the network, or give one of both another address"
+                raise OsrError(text, hint=f'{hint}; probe="no" for the link uses it unasked')
+            system.say(f"warning: {text}; going on without it")
+            taken.add((link, address))
+        if taken:
+            system.write(TAKEN, "".join(f"{link} {address}\n" for link, address in sorted(taken)))
+        for link, gateway in found.silent:
+            system.say(f"warning: the gateway {gateway} does not answer on {with_mac(system, link)}")
+        notes = [f"asked for {SECONDS} s", *(f"{address} is taken" for _, address in sorted(taken))]
+        return taken, ", ".join((*notes, *(f"gateway {gateway} is silent" for _, gateway in found.silent)))
+
+
+def _plain(address: str) -> str:
+    return address.partition("/")[0]
 
 
 def _whose(system: System, mac: str) -> str:
@@ -211,79 +285,3 @@ def _whose(system: System, mac: str) -> str:
     except (OSError, OsrError):
         return ""
     return f', which is node "{found[0].name}"' if found else ""
-
-
-# What the kernel says, and what helps. Source: strerror(3) as `ip` prints it.
-_ANSWERS = {
-    "Unknown device type": "the image has no driver for that kind of link: make it again with osr-cluster",
-    "Operation not supported": "the image has no driver for that kind of link, or the card cannot do it",
-    "File exists": "something made it before: rd.osr.break=network gives a shell to look",
-    "Invalid argument": "the option or its value does not fit the link: correct it in cluster.conf",
-    "Nexthop has invalid gateway": "the gateway is in no network of the link: correct it, or add onlink",
-    "Network is unreachable": "the gateway is in no network of the link: correct it, or add onlink",
-    "Numerical result out of range": "the number is too large for this card: correct it in cluster.conf",
-    "mtu greater than device maximum": "the card cannot do that mtu: take a smaller one",
-    "Cannot find device": "the link has gone again: is its cable, card or driver loose?",
-}
-
-
-def batch_failed(system: System, error: CommandFailed, lines: Sequence[str]) -> OsrError:
-    """Return what to say of a batch that failed: the line, the kernel's answer, its links' MACs, what helps."""
-    said = [line.strip() for line in error.output.split("\n") if line.strip()]
-    number = next((int(word) for line in said if line.startswith("Command failed -:")
-                   for word in [line.rpartition(":")[2]] if word.isdigit()), 0)  # fmt: skip
-    answer = next((line for line in said if not line.startswith("Command failed")), error.message)
-    hint = next((hint for text, hint in _ANSWERS.items() if text in answer), error.hint)
-    if 0 < number <= len(lines):
-        line = lines[number - 1]
-        macs = [f"{word} has MAC {mac}" for word in dict.fromkeys(line.split())
-                if "/" not in word and (mac := _read(system, f"{_NET}/{word}/address"))]  # fmt: skip
-        whose = f" ({', '.join(macs)})" if macs else ""
-        return OsrError(f"ip {line}: {answer}{whose}", hint=hint)
-    return OsrError(f"ip: {answer}", hint=hint)
-
-
-def _renames(system: System, there: Mapping[str, str]) -> list[str]:
-    """Return the lines that give links their names, whoever has them now; two may have each other's."""
-    wrong = {name: kernel for name, kernel in there.items() if kernel != name}
-    lines = []
-    for kernel in dict.fromkeys((*wrong.values(), *(name for name in wrong if system.exists(f"{_NET}/{name}")))):
-        lines += [f"link set dev {kernel} down", f"link set dev {kernel} name {_aside(kernel)}"]
-    lines += [f"link set dev {_aside(kernel)} name {name}" for name, kernel in wrong.items()]
-    return lines
-
-
-def _aside(kernel: str) -> str:
-    """Return a name that no link has, for one that must step aside; 15 characters is the kernel's limit."""
-    return f"osr-{kernel[:11]}"
-
-
-def _elsewhere(system: System, links: Sequence[str]) -> str:
-    """Return in words which other links have a carrier: the cable may be in the wrong socket."""
-    others = [name for name in system.names(_NET) if name != "lo" and name not in links
-              and _read(system, f"{_NET}/{name}/carrier") == "1"]  # fmt: skip
-    return f"; {', '.join(others)} has one: is the cable in the wrong socket?" if others else ""
-
-
-def link_name(system: System, mac: str) -> str:
-    """Return the kernel's name of the link with that MAC address, empty if there is none.
-
-    A bond or VLAN carries the address of the link below it: the one with a device behind it is meant.
-    """
-    found = [name for name in system.names(_NET) if _read(system, f"{_NET}/{name}/address") == mac]
-    hardware = [name for name in found if system.exists(f"{_NET}/{name}/device")]
-    return (hardware or found or [""])[0]
-
-
-def seen(system: System) -> str:
-    """Return the links that are there, for a message."""
-    links = [(name, _read(system, f"{_NET}/{name}/address")) for name in system.names(_NET) if name != "lo"]
-    return ", ".join(f"{name} {mac}" for name, mac in links)
-
-
-def _read(system: System, path: str) -> str:
-    """Return the text of a /sys file without its newline; empty while the link is down or gone."""
-    try:
-        return system.read(path).strip()
-    except OSError:
-        return ""

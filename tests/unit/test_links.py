@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from osr_boot import compiled, layers, network
@@ -11,20 +13,36 @@ from osr_boot.model import Cluster, Nic, Node
 from osr_boot.ops import Operation
 from osr_boot.ops.announced import WaitAnnounced
 from osr_boot.ops.dhcp import AskAddress
-from osr_boot.ops.links import BringUp, LoadDriver, SetAddresses, WaitCarrier, link_name
+from osr_boot.ops.cards import link_name
+from osr_boot.ops.files import LeaveAlone
+from osr_boot.ops.links import TAKEN, BringUp, LoadDriver, SetAddresses, WaitCarrier
 from osr_boot.packets import who_has
 
 MAC, MAC2, OTHER = (f"52:54:00:00:00:{last}" for last in ("01", "02", "99"))
 SERVER = "10.0.0.1"
 NIC = Nic("eth0", MAC, "10.0.0.11/24", gateway="10.0.0.1")
-UP = BringUp((("eth0", MAC, "eth0"),), (("eth0", "link set dev eth0 up"),))
+UP = BringUp((("eth0", MAC, "eth0"),), (("eth0", "link set dev eth0 up"),), ("eth0",), ())
 ADDRESSES = ("address replace 10.0.0.11/24 dev eth0", "route replace default via 10.0.0.1 dev eth0")
-SET = SetAddresses(ADDRESSES, (("eth0", "10.0.0.11/24", True),))
+SET = SetAddresses(ADDRESSES, (("eth0", "10.0.0.11/24"),), (("eth0", "10.0.0.1"),), ("eth0",))
+UNASKED = SetAddresses(ADDRESSES, (), (), ("eth0",))
 
 
-def machine(*names: str, mac: str = MAC) -> Dry:
-    return Dry({f"/sys/class/net/{name}/{key}": f"{text}\n" for name in names
-                for key, text in (("address", mac), ("type", "1"), ("carrier", "1"))})  # fmt: skip
+class Once(Dry):
+    """A machine whose first program may fail."""
+
+    once: CommandFailed | None = None
+
+    def run(self, argv: Sequence[str], *, input: str = "", timeout: float = 30, root: str = "/") -> str:
+        answer = super().run(argv, input=input, timeout=timeout, root=root)
+        failed, self.once = self.once, None
+        if failed:
+            raise failed
+        return answer
+
+
+def machine(*names: str, mac: str = MAC) -> Once:
+    return Once({f"/sys/class/net/{name}/{key}": f"{text}\n" for name in names
+                 for key, text in (("address", mac), ("type", "1"), ("carrier", "1"))})  # fmt: skip
 
 
 def plan(*nics: Nic, server: str = SERVER, probe: bool = True) -> list[Operation]:
@@ -46,8 +64,8 @@ def test_one_static_link() -> None:
 
 
 def test_addresses_are_not_asked_about_where_nobody_wants_it() -> None:
-    assert plan(NIC, probe=False)[-1] == SetAddresses(ADDRESSES, ())
-    assert plan(Nic("eth0", MAC, "10.0.0.11/24", gateway="10.0.0.1", probe=False))[-1] == SetAddresses(ADDRESSES, ())
+    assert plan(NIC, probe=False)[-1] == UNASKED
+    assert plan(Nic("eth0", MAC, "10.0.0.11/24", gateway="10.0.0.1", probe=False))[-1] == UNASKED
 
 
 def test_what_is_not_up_at_boot_is_left_out() -> None:
@@ -56,14 +74,20 @@ def test_what_is_not_up_at_boot_is_left_out() -> None:
 
 def test_drivers_come_first_and_once() -> None:
     made = plan(Nic("eth0", MAC, driver="e1000"), Nic("eth1", MAC2, driver="e1000"))
+    assert made[0] == LoadDriver("e1000", ("eth0", "eth1"))
     assert [type(operation) for operation in made] == [LoadDriver, BringUp]
+
+
+def test_a_driver_that_is_not_there_is_said_and_the_link_waited_for() -> None:
+    system = Dry()
+    system.answers = {"modprobe": CommandFailed("modprobe", status=1, output="modprobe: FATAL: Module x not found.")}
+    assert "not found" in LoadDriver("x", ("eth0", "eth1")).execute(system)
+    assert system.said[0].startswith('warning: the driver "x" of eth0, eth1 cannot be loaded: modprobe: FATAL:')
 
 
 def test_bond() -> None:
     bond = Nic("bond0", "", "10.0.0.11/24", kind="bond", mtu=9000, options=("mode 802.3ad", "lacp_rate fast"))
     assert batch(bond, Nic("eth1", MAC2, master="bond0"), Nic("eth0", MAC, master="bond0")) == [
-        "link set dev eth1 up",
-        "link set dev eth0 up",
         "link add name bond0 type bond mode 802.3ad miimon 100 lacp_rate fast",
         "link set dev eth1 down",
         "link set dev eth1 master bond0",
@@ -111,9 +135,9 @@ def test_several_addresses_routes_and_both_families() -> None:
         "address replace 10.0.1.11/24 dev eth0",
         "address replace fd00::11/64 dev eth0 nodad",
         "route replace default via 10.0.0.1 dev eth0",
-        "route replace default via fd00::1 dev eth0",
         "route replace 10.9.0.0/16 via 10.0.0.2 dev eth0",
         "route replace 10.8.0.0/16 dev eth0",
+        "route replace default via fd00::1 dev eth0",
     ]
 
 
@@ -128,8 +152,31 @@ def test_only_what_leads_to_the_root_is_waited_for() -> None:
 
 def test_dhcp_and_announced_addresses() -> None:
     made = plan(Nic("eth0", MAC, "dhcp", more=("dhcp6",), gateway="10.0.0.9"))
-    assert made[2:4] == [AskAddress("eth0", 4, True, True), AskAddress("eth0", 6, True, True)]
-    assert plan(Nic("eth0", MAC, "auto6"), server="fd00::1")[-1] == WaitAnnounced("eth0")
+    gateway = ("route replace default via 10.0.0.9 dev eth0",)
+    assert made[2:] == [
+        AskAddress("eth0", MAC, 4, True, True, True, gateway),
+        AskAddress("eth0", MAC, 6, False, False, True, ()),
+    ]
+    made = plan(Nic("eth0", MAC, "auto6", gateway6="fd00::1"), server="fd00::1")
+    assert made[-1] == WaitAnnounced(("eth0",))
+    assert batch(Nic("eth0", MAC, "auto6", gateway6="fd00::1"))[-1] == "route replace default via fd00::1 dev eth0 onlink"
+
+
+def test_an_address_that_the_root_does_not_need_is_asked_for_last_and_not_waited_for() -> None:
+    static, asking = Nic("eth1", MAC2, "10.0.0.11/24"), Nic("eth0", MAC, "dhcp", more=("auto6",))
+    made = plan(asking, static)
+    assert [hardware[2] for hardware in made[0].hardware] == ["", "eth1"]  # type: ignore[attr-defined]
+    assert made[1] == WaitCarrier(("eth1",))
+    assert made[3:] == [AskAddress("eth0", MAC, 4, False, False, True, ())]
+    both = plan(Nic("eth0", MAC, "10.0.0.11/24", more=("dhcp6",)))
+    assert both[-1] == AskAddress("eth0", MAC, 6, False, False, True, ())
+
+
+@pytest.mark.parametrize("server", ["fileserver", "", "fileserver.example.org"])
+def test_a_server_that_is_known_by_name_may_be_anywhere(server: str) -> None:
+    made = plan(NIC, Nic("eth1", MAC2, "10.1.0.11/24"), Nic("eth2", OTHER, "dhcp"), server=server)
+    assert made[1] == WaitCarrier(("eth0", "eth2"))
+    assert made[-1].needed  # type: ignore[attr-defined]
 
 
 def test_a_gateway_outside_the_subnet() -> None:
@@ -168,22 +215,22 @@ def test_one_batch_brings_up_a_link() -> None:
 def test_a_link_gets_its_name() -> None:
     system = machine("ens3")
     assert UP.execute(system) == 'kernel name "ens3"'
-    aside = "link set dev ens3 down\nlink set dev ens3 name osr-ens3\nlink set dev osr-ens3 name eth0\n"
+    aside = "link set dev ens3 down\nlink set dev ens3 name osr-0\nlink set dev osr-0 name eth0\n"
     assert system.inputs == [f"{aside}link set dev eth0 up\n"]
 
 
 def test_two_links_swap_their_names() -> None:
     system = machine("eth1")
     system.files["/sys/class/net/eth0/address"] = f"{MAC2}\n"
-    both = BringUp((("eth0", MAC, "eth0"), ("eth1", MAC2, "")), (("eth0", "link set dev eth0 up"),))
+    both = BringUp((("eth0", MAC, "eth0"), ("eth1", MAC2, "")), (("eth0", "link set dev eth0 up"),), ("eth0",), ())
     both.execute(system)
     assert system.inputs[0].splitlines()[:6] == [
         "link set dev eth1 down",
-        "link set dev eth1 name osr-eth1",
+        "link set dev eth1 name osr-0",
         "link set dev eth0 down",
-        "link set dev eth0 name osr-eth0",
-        "link set dev osr-eth1 name eth0",
-        "link set dev osr-eth0 name eth1",
+        "link set dev eth0 name osr-1",
+        "link set dev osr-0 name eth0",
+        "link set dev osr-1 name eth1",
     ]
 
 
@@ -191,7 +238,81 @@ def test_a_stranger_with_our_name_steps_aside() -> None:
     system = machine("ens3")
     system.files["/sys/class/net/eth0/address"] = f"{OTHER}\n"
     UP.execute(system)
-    assert "link set dev eth0 down\nlink set dev eth0 name osr-eth0\n" in system.inputs[0]
+    assert "link set dev eth0 down\nlink set dev eth0 name osr-1\n" in system.inputs[0]
+    assert "link set dev osr-1 name ens3\n" in system.inputs[0]
+
+
+def test_a_name_that_a_link_has_beside_its_own_is_taken_from_it() -> None:
+    system = machine("ens3")
+    said = "RTNETLINK answers: File exists\nCommand failed -:3"
+    system.once = CommandFailed("ip", status=1, output=said)
+    UP.execute(system)
+    assert system.inputs[1] == (
+        "link property del dev eth0 altname eth0\nlink set dev osr-0 name eth0\nlink set dev eth0 up\n")  # fmt: skip
+
+
+def test_what_it_made_before_goes_first() -> None:
+    system = machine("bond0", "eth0")
+    system.files["/sys/class/net/eth0/bonding_slave/perm_hwaddr"] = f"{MAC}\n"
+    system.files["/sys/class/net/eth0/address"] = "52:54:00:00:00:77\n"
+    system.files["/sys/class/net/eth0/device/vendor"] = "0x1af4\n"
+    system.files["/sys/class/net/bonding_masters"] = "bond0\n"
+    up = plan(Nic("bond0", "", "10.0.0.11/24", kind="bond"), Nic("eth0", MAC, master="bond0"))[0]
+    assert up.execute(system) == ""
+    assert system.inputs[0].startswith("link del dev bond0\nlink add name bond0 type bond")
+    assert system.ran == [("ip", "-batch", "-")]
+
+
+def test_the_bond_that_its_driver_makes_by_itself_is_none_of_ours() -> None:
+    system = machine("eth0")
+    plan(Nic("bond0", "", "10.0.0.11/24", kind="bond"), Nic("eth0", MAC, master="bond0"))[0].execute(system)
+    assert system.ran[0] == ("modprobe", "bonding", "max_bonds=0")
+
+
+def test_a_link_is_left_to_udev_until_it_has_done_with_it() -> None:
+    system = machine("ens3")
+    system.files["/sys/class/net/ens3/ifindex"] = "2\n"
+    system.files["/run/udev/data/c1:3"] = ""
+
+    def rename(dry: Dry) -> None:
+        if dry.clock > 1 and "/sys/class/net/ens3/ifindex" in dry.files:
+            for key in ("address", "ifindex", "type", "carrier"):
+                dry.files[f"/sys/class/net/enp0s3/{key}"] = dry.files.pop(f"/sys/class/net/ens3/{key}")
+            dry.files["/run/udev/data/n2"] = ""
+
+    system.on_pause = rename
+    assert UP.execute(system) == 'kernel name "enp0s3"'
+    stuck = machine("eth0")
+    stuck.files["/run/udev/data/c1:3"] = ""
+    assert UP.execute(stuck) == ""
+    assert 1.9 < stuck.clock < 2.5
+
+
+def test_nobody_listens_to_routers_who_shall_not() -> None:
+    conf = "/proc/sys/net/ipv6/conf/{}/accept_ra"
+    system = machine("eth0", "eth1")
+    for name in ("default", "eth0", "eth1"):
+        system.files[conf.format(name)] = "1\n"
+    UP.execute(system)
+    assert [system.files[conf.format(name)] for name in ("default", "eth0", "eth1")] == ["1\n", "0\n", "1\n"]
+    plan(Nic("eth0", MAC, "10.0.0.11/24", more=("auto6",)))[0].execute(system)
+    assert system.files[conf.format("eth0")] == "1\n"
+
+
+def test_a_link_that_nobody_needs_stops_nothing() -> None:
+    system = machine("eth0", "eth1")
+    system.files["/sys/class/net/eth1/address"] = f"{MAC2}\n"
+    said = "Error: mtu greater than device maximum.\nCommand failed -:1"
+    system.once = CommandFailed("ip", status=1, output=said)
+    steps = (("eth1", "link set dev eth1 mtu 9000 up"), ("eth1.5", "link add link eth1 name eth1.5 type vlan id 5"),
+             ("eth1.5", "link set dev eth1.5 up"), ("eth0", "link set dev eth0 up"))  # fmt: skip
+    up = BringUp((("eth0", MAC, "eth0"), ("eth1", MAC2, "")), steps, ("eth0",), ())
+    assert up.execute(system) == "no eth1"
+    assert system.inputs[1] == "link set dev eth0 up\n"
+    assert system.said == [
+        "warning: ip link set dev eth1 mtu 9000 up: Error: mtu greater than device maximum. "
+        f"(eth1 has MAC {MAC2}); going on without eth1"
+    ]
 
 
 def test_a_late_link_is_waited_for_with_a_word() -> None:
@@ -220,7 +341,8 @@ def test_a_link_that_nobody_needs_is_not_waited_for() -> None:
     steps = (("eth0", "link set dev eth0 up"), ("eth1", "link set dev eth1 up"),
              ("eth1.5", "link add link eth1 name eth1.5 type vlan id 5"),
              ("eth1.5", "link set dev eth1.5 up"))  # fmt: skip
-    assert BringUp((("eth0", MAC, "eth0"), ("eth1", MAC2, "")), steps).execute(system) == "no eth1"
+    up = BringUp((("eth0", MAC, "eth0"), ("eth1", MAC2, "")), steps, ("eth0",), ())
+    assert up.execute(system) == "no eth1"
     assert system.inputs == ["link set dev eth0 up\n"]
     assert system.said == [f'warning: link "eth1": no link with MAC {MAC2} is here; going on without it']
     assert system.clock == 0
@@ -232,8 +354,8 @@ def test_one_member_of_a_bond_is_enough_after_a_moment() -> None:
               Nic("eth1", MAC2, master="bond0"))[0]  # fmt: skip
     assert up.execute(system) == "no eth0"
     assert 4 < system.clock < 7
-    assert "link set dev eth1 master bond0" in system.inputs[0]
-    assert "eth0" not in system.inputs[0]
+    assert "link set dev eth1 master bond0" in system.inputs[-1]
+    assert "eth0" not in system.inputs[-1]
 
 
 def test_a_failed_line_is_told_with_the_kernels_answer_and_a_remedy() -> None:
@@ -242,7 +364,7 @@ def test_a_failed_line_is_told_with_the_kernels_answer_and_a_remedy() -> None:
     system.answers = {"ip -batch": CommandFailed("ip", status=1, output=said)}
     steps = (("eth0", "link set dev eth0 up"), ("eth0.5", "link add link eth0 name eth0.5 type vlan id 5"))
     with pytest.raises(OsrError, match="^ip link add link eth0 name eth0.5 type vlan id 5: .* not supported") as caught:
-        BringUp((("eth0", MAC, "eth0"),), steps).execute(system)
+        BringUp((("eth0", MAC, "eth0"),), steps, ("eth0", "eth0.5"), ()).execute(system)
     assert "no driver for that kind of link" in caught.value.hint
     assert caught.value.message.endswith(f" (eth0 has MAC {MAC})")
 
@@ -264,10 +386,26 @@ def test_carrier_of_any_link_is_enough() -> None:
 @pytest.mark.parametrize(("seconds", "deadline", "after"), [(0, 12, 12), (7, 100, 7), (30, 12, 12)])
 def test_no_carrier_fails_in_time_having_spoken(seconds: int, deadline: float, after: int) -> None:
     system = Dry({"/sys/class/net/eth0/carrier": "0\n", "/sys/class/net/eth1/carrier": "1\n"}, deadline=deadline)
-    with pytest.raises(OsrError, match=f"no carrier on eth0 after {after} s") as caught:
+    with pytest.raises(OsrError, match=f"no carrier on eth0 .*after {after} s") as caught:
         WaitCarrier(("eth0",), seconds).execute(system)
     assert "eth1 has one: is the cable in the wrong socket?" in caught.value.hint
     assert system.said
+
+
+def test_an_aggregate_waits_for_its_other_end_for_a_moment() -> None:
+    system = machine("bond0")
+    partner = "/sys/class/net/bond0/bonding/ad_partner_mac"
+    system.files[partner] = "00:00:00:00:00:00\n"
+    assert WaitCarrier(("bond0",)).execute(system).endswith("and no answer by LACP")
+    assert 5 <= system.clock < 6
+
+    def answered(dry: Dry) -> None:
+        dry.files[partner] = f"{OTHER}\n"
+
+    system = machine("bond0")
+    system.files[partner] = "00:00:00:00:00:00\n"
+    system.on_pause = answered
+    assert WaitCarrier(("bond0",)).execute(system) == "bond0 after 0.1 s"
 
 
 # --- addresses
@@ -275,8 +413,9 @@ def test_no_carrier_fails_in_time_having_spoken(seconds: int, deadline: float, a
 
 def test_addresses_are_asked_about_and_set_in_one_batch() -> None:
     system = machine("eth0")
+    system.heard = [answer("10.0.0.1")]
     assert SET.execute(system) == "asked for 0.5 s"
-    assert system.sent == [("eth0", who_has("10.0.0.11", MAC))]
+    assert system.sent == [("eth0", who_has("10.0.0.11", MAC)), ("eth0", who_has("10.0.0.1", MAC))]
     assert system.inputs == ["".join(f"{line}\n" for line in ADDRESSES)]
 
 
@@ -300,21 +439,32 @@ def test_a_duplicate_address_stops_the_boot_and_is_named_with_its_node() -> None
 def test_a_duplicate_address_that_the_root_does_not_need_is_left_out() -> None:
     system = machine("eth0")
     system.heard = [answer()]
-    spare = SetAddresses(ADDRESSES, (("eth0", "10.0.0.11/24", False),))
-    assert spare.execute(system) == "asked for 0.5 s, taken: 10.0.0.11"
-    assert system.inputs == [f"{ADDRESSES[1]}\n"]
+    spare = SetAddresses((*ADDRESSES, "address replace 10.0.1.11/24 dev eth0"), (("eth0", "10.0.0.11/24"),), (), ())
+    assert spare.execute(system) == "asked for 0.5 s, 10.0.0.11 is taken"
+    assert system.inputs == ["address replace 10.0.1.11/24 dev eth0\n"]
+    assert system.files[TAKEN] == "eth0 10.0.0.11\n"
+    profile = "/run/systemd/network/00-osr-eth0.network"
+    LeaveAlone("x", ((profile, "[Network]\nAddress=10.0.0.11/24\nAddress=10.0.1.11/24\n"),)).execute(system)
+    assert system.files[profile] == "[Network]\nAddress=10.0.1.11/24\n"
+
+
+def test_a_silent_gateway_is_told_and_no_reason_to_stop() -> None:
+    system = machine("eth0")
+    assert SET.execute(system) == "asked for 0.5 s, gateway 10.0.0.1 is silent"
+    assert system.said == [f"warning: the gateway 10.0.0.1 does not answer on eth0 (MAC {MAC})"]
 
 
 @pytest.mark.parametrize("heard", [answer("10.0.0.12"), answer(mac=MAC), ("eth1", answer()[1]), ("eth0", b"x" * 60)])
 def test_other_frames_are_no_duplicates(heard: tuple[str, bytes]) -> None:
     system = machine("eth0")
     system.heard = [heard]
-    assert SET.execute(system) == "asked for 0.5 s"
+    assert SET.execute(system).startswith("asked for 0.5 s")
+    assert "taken" not in SET.execute(system)
 
 
 def test_what_is_about_a_link_that_is_not_there_is_left_out() -> None:
     system = machine("eth1")
-    SetAddresses((*ADDRESSES, "address replace 10.1.0.1/24 dev eth1"), ()).execute(system)
+    SetAddresses((*ADDRESSES, "address replace 10.1.0.1/24 dev eth1"), (), (), ()).execute(system)
     assert system.inputs == ["address replace 10.1.0.1/24 dev eth1\n"]
 
 

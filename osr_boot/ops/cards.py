@@ -1,0 +1,80 @@
+"""The machine's links as /sys shows them: which one has a MAC address, what must happen for it to get its name."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from osr_boot.system import System
+
+NET = "/sys/class/net"
+_UDEV = "/run/udev/data"
+
+
+def link_name(system: System, mac: str) -> str:
+    """Return the kernel's name of the link with that MAC address, empty if there is none.
+
+    What stands on a link carries its address, and members of a bond all carry the bond's: a card's own one is meant. Of
+    two cards with one address, as clouds have them, the one that is nobody's member.
+    """
+    found = [name for name in system.names(NET) if own_mac(system, name) == mac]
+    hardware = [name for name in found if system.exists(f"{NET}/{name}/device")] or found
+    return next(iter(sorted(hardware, key=lambda name: system.exists(f"{NET}/{name}/master"))), "")
+
+
+def own_mac(system: System, name: str) -> str:
+    """Return the MAC address that a card has by itself; nothing if the link is not there."""
+    member = read(system, f"{NET}/{name}/bonding_slave/perm_hwaddr")
+    return member or read(system, f"{NET}/{name}/address")
+
+
+def settled(system: System, name: str) -> bool:
+    """Say whether udev has done with a link: until then it may still give it another name."""
+    index = read(system, f"{NET}/{name}/ifindex")
+    return not system.exists(_UDEV) or system.exists(f"{_UDEV}/n{index}")
+
+
+def renames(system: System, there: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the lines, each with its link, that give links their names, whoever has them now; two may swap theirs.
+
+    `there` is the kernel's name of each. A stranger gets a name that has become free, if there is one.
+    """
+    wrong = {name: kernel for name, kernel in there.items() if kernel != name}
+    strangers = [name for name in wrong if system.exists(f"{NET}/{name}") and name not in wrong.values()]
+    free = [kernel for kernel in wrong.values() if kernel not in there]
+    owner = {**{kernel: name for name, kernel in wrong.items()}, **{name: name for name in strangers}}
+    aside = {kernel: f"osr-{number}" for number, kernel in enumerate(owner)}
+    lines = []
+    for kernel, link in owner.items():
+        lines += [(link, f"link set dev {kernel} down"), (link, f"link set dev {kernel} name {aside[kernel]}")]
+    lines += [(name, f"link set dev {aside[kernel]} name {name}") for name, kernel in wrong.items()]
+    lines += [(name, f"link set dev {aside[name]} name {other}") for name, other in zip(strangers, free)]
+    return lines
+
+
+def elsewhere(system: System, links: Sequence[str]) -> str:
+    """Return in words which other links have a carrier: the cable may be in the wrong socket."""
+    others = [name for name in system.names(NET) if name != "lo" and name not in links
+              and read(system, f"{NET}/{name}/carrier") == "1"]  # fmt: skip
+    return f"; {', '.join(others)} has one: is the cable in the wrong socket?" if others else ""
+
+
+def seen(system: System) -> str:
+    """Return the links that are there, for a message."""
+    links = [(name, read(system, f"{NET}/{name}/address")) for name in system.names(NET) if name != "lo"]
+    return ", ".join(f"{name} {mac}" for name, mac in links if mac)
+
+
+def with_mac(system: System, name: str) -> str:
+    """Return a link with its MAC address, for a message."""
+    mac = own_mac(system, name)
+    return f"{name} (MAC {mac})" if mac else name
+
+
+def read(system: System, path: str) -> str:
+    """Return the text of a /sys file without its newline; empty while the link is down or gone."""
+    try:
+        return system.read(path).strip()
+    except OSError:
+        return ""
