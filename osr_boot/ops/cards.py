@@ -19,6 +19,7 @@ def link_name(system: System, mac: str) -> str:
     two cards with one address, as clouds have them, the one that is nobody's member.
     """
     found = [name for name in system.names(NET) if own_mac(system, name) == mac]
+    found = [name for name in found if not any(one.startswith("lower_") for one in system.names(f"{NET}/{name}"))]
     hardware = [name for name in found if system.exists(f"{NET}/{name}/device")] or found
     return next(iter(sorted(hardware, key=lambda name: system.exists(f"{NET}/{name}/master"))), "")
 

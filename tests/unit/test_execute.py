@@ -108,6 +108,37 @@ def test_handover_tells_every_network_manager_about_the_link_and_no_other() -> N
     assert not any("eth1" in path + text for path, text in system.files.items())
 
 
+@pytest.mark.parametrize(
+    ("address", "more", "announced", "linklocal"),
+    [
+        ("10.0.1.16/24", (), "no", "no"),
+        ("fd00::11/64", (), "no", "ipv6"),
+        ("auto6", (), "yes", "ipv6"),
+        ("10.0.0.11/24", ("auto6",), "yes", "ipv6"),
+        ("10.0.0.11/24", ("dhcp6",), "no", "ipv6"),
+    ],
+)
+def test_networkd_takes_announcements_where_the_boot_did(
+    address: str, more: tuple[str, ...], announced: str, linklocal: str
+) -> None:
+    """Without a link-local address it would refuse them, and the root's address would expire."""
+    system = Dry()
+    list(handover("n", (Nic("eth0", "52:54:00:00:00:01", address, more=more),), "/cdsl.local", "/sysroot"))[1].execute(
+        system
+    )
+    profile = system.files["/run/systemd/network/00-osr-eth0.network"]
+    assert f"IPv6AcceptRA={announced}\nLinkLocalAddressing={linklocal}\n" in profile
+
+
+def test_networkd_knows_that_a_router_is_reached_without_its_network() -> None:
+    system = Dry()
+    nic = Nic("eth0", "52:54:00:00:00:01", "10.0.0.11/32", gateway="10.0.9.1", onlink=True)
+    list(handover("n", (nic,), "/cdsl.local", "/sysroot"))[1].execute(system)
+    profile = system.files["/run/systemd/network/00-osr-eth0.network"]
+    assert "\n[Route]\nGateway=10.0.9.1\nGatewayOnLink=yes\n" in profile
+    assert profile.count("Gateway=") == 1
+
+
 @pytest.mark.parametrize(("options", "programs"), [("rw,nosuid,nodev", 0), ("rw,nosuid,noexec", 2)])
 def test_keep_shutdown_copies_the_list_to_where_it_can_run(options: str, programs: int) -> None:
     mounts = f"tmpfs /run tmpfs {options} 0 0\n"

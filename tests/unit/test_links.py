@@ -255,7 +255,7 @@ def test_what_it_made_before_goes_first() -> None:
     system = machine("bond0", "eth0")
     system.files["/sys/class/net/eth0/bonding_slave/perm_hwaddr"] = f"{MAC}\n"
     system.files["/sys/class/net/eth0/address"] = "52:54:00:00:00:77\n"
-    system.files["/sys/class/net/eth0/device/vendor"] = "0x1af4\n"
+    system.files["/sys/class/net/bond0/lower_eth0/ifindex"] = "2\n"
     system.files["/sys/class/net/bonding_masters"] = "bond0\n"
     up = plan(Nic("bond0", "", "10.0.0.11/24", kind="bond"), Nic("eth0", MAC, master="bond0"))[0]
     assert up.execute(system) == ""
