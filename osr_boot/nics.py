@@ -46,8 +46,12 @@ def nic(reader: Reader, eth: Element, around: str) -> Nic:
         reader.error(eth, place, "has no mac: nothing says which link it is", "add mac=, as `ip link` shows it")
     if texts.get("slave", "").lower() == "yes" and not texts.get("master"):
         reader.error(eth, place, 'has slave="yes", but no master', 'add master="bond0", or remove slave=')
+    before = len(reader.found)
     addresses = (*_addresses(reader, eth, place), *reader.value(eth, place, "ip6", values.addresses6, _NONE))
     onlink = reader.value(eth, place, "onlink", values.yes_no, False)
+    # Routers are looked for in the networks of good addresses; a gateway on a link without any is found below.
+    anywhere = onlink or len(reader.found) > before
+    far, far6 = anywhere or not texts.get("ip"), anywhere or not addresses
     for gateway, ip in (("gateway", "ip"), ("gateway6", "ip6")):
         if texts.get(gateway) and not texts.get("ip") and not texts.get(ip):
             reader.error(eth, place, f"has a {gateway}, but no {ip}", f"add {ip}=, or remove {gateway}=")
@@ -57,9 +61,9 @@ def nic(reader: Reader, eth: Element, around: str) -> Nic:
         mac=mac,
         address=next(iter(addresses), ""),
         more=addresses[1:],
-        gateway=reader.value(eth, place, "gateway", lambda text: values.gateway(text, addresses, onlink=onlink), ""),
-        gateway6=reader.value(eth, place, "gateway6", lambda text: values.gateway6(text, addresses, onlink=onlink), ""),
-        routes=reader.value(eth, place, "routes", values.routes, _NONE),
+        gateway=reader.value(eth, place, "gateway", lambda text: values.gateway(text, addresses, onlink=far), ""),
+        gateway6=reader.value(eth, place, "gateway6", lambda text: values.gateway6(text, addresses, onlink=far6), ""),
+        routes=reader.value(eth, place, "routes", lambda text: values.routes(text, addresses, onlink=anywhere), _NONE),
         dns=reader.value(eth, place, "dns", values.name_servers, _NONE),
         onboot=reader.value(eth, place, "onboot", values.yes_no, True),
         driver=reader.value(eth, place, "driver", values.module_name, ""),

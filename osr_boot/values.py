@@ -112,22 +112,29 @@ def addresses6(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def gateway(text: str, links: tuple[str, ...], *, onlink: bool) -> str:
-    """Return the gateway of a link that has the addresses `links` (`10.0.0.1/24`)."""
+def gateway(text: str, links: tuple[str, ...], *, onlink: bool, further: tuple[str, ...] = ()) -> str:
+    """Return a router of a link that has the addresses `links` (`10.0.0.1/24`, `dhcp`) and reaches `further` networks.
+
+    On a link that asks for its address it cannot be told whether the router is in its network.
+    """
     plain = _ip(text)
     if plain.is_unspecified or plain.is_multicast or plain.is_loopback:
         raise Unfit("is an address that no gateway can have", hint="give the router's address in this link's network")
     own = [ipaddress.ip_interface(link) for link in links if "/" in link]
     if any(plain == interface.ip for interface in own):
-        raise Unfit("is the link's own address", hint="give the router's address, or no gateway")
+        raise Unfit("is the link's own address", hint="give the router's address, or none")
+    asking = ("dhcp",) if plain.version == 4 else ("auto6", "dhcp6")
     # Routers of IPv6 are known by their link-local addresses.
-    if own and len(own) == len(links) and not onlink and not plain.is_link_local and not any(
-        plain.version == interface.version and plain in interface.network for interface in own
-    ):  # fmt: skip
-        raise Unfit(
-            f"is outside the network {own[0].network} of the link",
-            hint='correct gateway, ip or mask; onlink="yes" if the router is reached without being in that network',
-        )
+    if onlink or any(link in asking for link in links) or (plain.version == 6 and plain.is_link_local):
+        return str(plain)
+    known = [interface.network for interface in own] + [ipaddress.ip_network(network) for network in further]
+    networks = [network for network in known if network.version == plain.version]
+    hint = 'onlink="yes" if the router is reached without being in a network of the link'
+    if not networks:
+        raise Unfit(f"is in no network: the link has no address of IPv{plain.version}", hint=f"add one; {hint}")
+    if not any(plain in network for network in networks):
+        message = f"is outside the network {networks[0]} of the link"
+        raise Unfit(message, hint=f"correct router, ip or mask; {hint}")
     return str(plain)
 
 
@@ -138,23 +145,30 @@ def gateway6(text: str, links: tuple[str, ...], *, onlink: bool) -> str:
     return gateway(text, links, onlink=onlink)
 
 
-def routes(text: str) -> tuple[str, ...]:
-    """Return `10.1.0.0/16 via 10.0.0.254` or `10.1.0.0/16` for each of several with commas between."""
-    found = []
+def routes(text: str, links: tuple[str, ...], *, onlink: bool) -> tuple[str, ...]:
+    """Return `10.1.0.0/16 via 10.0.0.254` or `10.1.0.0/16` for each of several with commas between.
+
+    Their routers are in the networks of the link, or in one that a route before makes known.
+    """
+    found: list[str] = []
     for part in text.replace(";", ",").split(","):
         words = part.split()
         if not words:
             continue
         if len(words) not in (1, 3) or (len(words) == 3 and words[1] != "via"):
             raise Unfit(f"has {shown(part.strip())} in it", hint='write "10.1.0.0/16 via 10.0.0.254, 10.2.0.0/16"')
-        try:
-            network = ipaddress.ip_network(words[0])
-        except ValueError as error:
-            raise Unfit(f"has a network that is none: {error}", hint='write "10.1.0.0/16 via 10.0.0.254"') from None
-        router = _ip(words[2]) if len(words) == 3 else None
-        if router and router.version != network.version:
+        network = _network(words[0])
+        if len(words) == 1:
+            found.append(str(network))
+            continue
+        router = _ip(words[2])
+        if router.version != network.version:
             raise Unfit(f"leads to {network} by {router}, of the other kind of addresses", hint="correct one of them")
-        found.append(f"{network} via {router}" if router else str(network))
+        try:
+            gateway(words[2], links, onlink=onlink, further=tuple(one for one in found if " " not in one))
+        except Unfit as unfit:
+            raise Unfit(f"leads to {network} by {router}, which {unfit.message}", hint=unfit.hint) from None
+        found.append(f"{network} via {router}")
     return tuple(found)
 
 
@@ -199,8 +213,23 @@ def module_name(text: str) -> str:
     return text
 
 
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    _refuse_zone(text)
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise Unfit(f"has a network that is none: {error}", hint='write "10.1.0.0/16 via 10.0.0.254"') from None
+
+
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    _refuse_zone(text)
     try:
         return ipaddress.IPv6Address(text) if ":" in text else ipaddress.IPv4Address(text)
     except ValueError:
         raise Unfit("is not an IP address", hint='write it as "192.168.122.171"') from None
+
+
+def _refuse_zone(text: str) -> None:
+    # ipaddress takes whatever is behind it, also a new line, which `ip -batch` would carry out.
+    if "%" in text:
+        raise Unfit("has a zone in it", hint="leave out %LINK: the link is this one")

@@ -87,14 +87,21 @@ ETH = Element(
         Attribute("gateway6", "default gateway of IPv6"),
         Attribute("routes", "`NETWORK via ROUTER`, or `NETWORK` alone for what is on the link, with commas between"),
         Attribute("dns", "addresses of name servers for the running system, with blanks between"),
-        Attribute("onlink", "`yes`: the gateway is reached although it is in no subnet of the link", "no", form=YES_NO),
+        Attribute(
+            "onlink", "`yes`: its routers are reached although they are in no subnet of the link", "no", form=YES_NO
+        ),
         Attribute("master", "the bond this link is a member of"),
         Attribute("slave", "`yes` beside `master`", "no"),
         Attribute("type", "`BRIDGE` makes it a bridge", "Ethernet"),
         Attribute("bridge", "the bridge this link belongs to"),
         Attribute("driver", "kernel module to load first"),
         Attribute("onboot", "`no`: evidence of identity, but not brought up in the initrd", "yes", form=YES_NO),
-        Attribute("mtu", "largest packet in bytes", "the driver's", form=NUMBER),
+        Attribute(
+            "mtu",
+            "largest packet in bytes",
+            "the driver's",
+            form=NUMBER,
+        ),
         Attribute("options", "of a bond or a bridge: `KEY=value` with blanks between, such as `mode=active-backup`"),
         Attribute("linkdelay", "seconds to wait for a carrier", "as long as the boot may wait", form=NUMBER),
         Attribute("probe", "`no`: do not ask first whether somebody else has its addresses", "yes", form=YES_NO),

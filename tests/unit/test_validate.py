@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -167,6 +167,50 @@ def test_hint_is_indented_below_its_finding() -> None:
 )
 def test_addresses(ip: str, mask: str, address: str) -> None:
     assert values.address(ip, mask) == address
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: values.address("fd00::1%x\nlink del dev eth0", "64"),
+        lambda: values.addresses6("fd00::1%eth0/64"),
+        lambda: values.gateway("fe80::1%eth0", (), onlink=True),
+        lambda: values.gateway6("fe80::1%eth0", (), onlink=True),
+        lambda: values.routes("fd01::%eth0/64", (), onlink=True),
+        lambda: values.routes("fd01::/64 via fe80::1%eth0", (), onlink=True),
+        lambda: values.name_servers("fe80::1%eth0"),
+    ],
+)
+def test_a_zone_reaches_no_line_of_ip(read: Callable[[], object]) -> None:
+    with pytest.raises(values.Unfit, match="^has a zone in it$"):
+        read()
+
+
+@pytest.mark.parametrize(
+    ("text", "links", "good"),
+    [
+        ("10.9.0.0/16 via 10.0.0.2", ("10.0.0.1/24",), True),
+        ("10.9.0.0/16 via 10.0.1.2", ("10.0.0.1/24",), False),
+        ("10.9.0.0/16 via 10.0.1.2", ("10.0.0.1/24", "10.0.1.1/24"), True),
+        ("10.9.0.0/16 via 10.0.1.2", ("dhcp",), True),
+        ("10.9.0.0/16 via 10.0.1.2", ("10.0.0.1/24", "auto6"), False),
+        ("10.9.0.0/16 via 10.0.1.2", (), False),
+        ("10.9.0.0/16 via 169.254.0.1", ("10.0.0.1/24",), False),
+        ("10.9.0.0/16 via 10.0.0.1", ("10.0.0.1/24",), False),
+        ("10.8.0.0/24, 10.9.0.0/16 via 10.8.0.1", ("10.0.0.1/24",), True),
+        ("10.9.0.0/16 via 10.8.0.1, 10.8.0.0/24", ("10.0.0.1/24",), False),
+        ("fd09::/64 via fe80::1", (), True),
+        ("fd09::/64 via fd08::1", ("10.0.0.1/24", "dhcp"), False),
+        ("fd09::/64 via fd08::1", ("10.0.0.1/24", "auto6"), True),
+        ("fd09::/64 via fd08::1", ("dhcp6",), True),
+    ],
+)
+def test_a_router_is_in_a_network_of_its_link(text: str, links: tuple[str, ...], good: bool) -> None:
+    if good:
+        assert ", ".join(values.routes(text, links, onlink=False)) == text
+    else:
+        with pytest.raises(values.Unfit):
+            values.routes(text, links, onlink=False)
 
 
 @pytest.mark.parametrize("name", ["eth0", "enp0s31f6", "p1p1_0", "a" * 15, "eth0.12", "wan-1"])
