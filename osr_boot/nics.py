@@ -27,6 +27,8 @@ BOND_OPTIONS = (
 BOND_MODES = (
     "balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb",
 )  # fmt: skip
+# Those with one active member, which may be a preferred one; source: bonding.rst, `primary`.
+_MODES_OF_PRIMARY = ("active-backup", "balance-tlb", "balance-alb")
 BRIDGE_OPTIONS = (
     "stp_state", "forward_delay", "hello_time", "max_age", "ageing_time", "priority", "vlan_filtering",
     "vlan_default_pvid", "mcast_snooping", "mcast_querier",
@@ -139,6 +141,7 @@ def _options(reader: Reader, eth: Element, place: str, kind: str) -> tuple[str, 
         reader.error(eth, place, "has options, and is neither a bond nor a bridge", "remove options=")
         return ()
     found: dict[str, str] = {}
+    before = len(reader.found)
     for word in _words(text):
         key, equals, value = word.partition("=")
         key = _OLD_NAMES.get(key.lower(), key.lower())
@@ -161,6 +164,10 @@ def _options(reader: Reader, eth: Element, place: str, kind: str) -> tuple[str, 
             reader.error(eth, place, f"option {shown(word)} has a value that nobody means", "write KEY=value")
             continue
         found[key] = value
+    mode = found.get("mode", BOND_MODES[0])
+    if "primary" in found and mode not in _MODES_OF_PRIMARY and len(reader.found) == before:
+        hint = f"remove it, or choose mode={', mode='.join(_MODES_OF_PRIMARY)}"
+        reader.error(eth, place, f"option primary is refused by a bond of mode {mode}", hint)
     # The mode comes first: other options are refused where they do not fit the one that there is.
     return tuple(f"{key} {found[key]}" for key in sorted(found, key=lambda key: key != "mode"))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from osr_boot import filesystems, layers, pending, vocabulary
+from osr_boot import filesystems, linkchecks, pending, vocabulary
 from osr_boot.errors import ConfigError
+from osr_boot.linkchecks import place_of
 from osr_boot.model import Finding
 from osr_boot.value import replace
 from osr_boot.values import shown
@@ -12,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osr_boot.model import Cluster, Nic, Node, RootVolume
+    from osr_boot.model import Cluster, Node, RootVolume
 
 
 def findings(cluster: Cluster, doubtful: frozenset[int] = frozenset(), *, whole: bool = True) -> Iterator[Finding]:
@@ -23,16 +24,8 @@ def findings(cluster: Cluster, doubtful: frozenset[int] = frozenset(), *, whole:
     """
     yield from _duplicates(cluster)
     for node in cluster.nodes:
-        yield from _gateways(node)
-        if any(nic.kind or nic.master or nic.bridge for nic in node.nics):
-            yield from _layers(node)
+        yield from linkchecks.findings(node)
     yield from _roots(cluster, doubtful, whole=whole)
-
-
-def place_of(node: Node, nic: Nic | None = None) -> str:
-    """Return a node or its link in words, as the findings about single elements have it."""
-    place = f"node {shown(node.name)}" if node.name else "clusternode without name"
-    return f"{place}, eth {shown(nic.name)}" if nic and nic.name else f"{place}, eth" if nic else place
 
 
 class _Once:
@@ -84,63 +77,6 @@ def _duplicates(cluster: Cluster) -> Iterator[Finding]:
                 address, slash, _ = one.partition("/")
                 if slash:
                     yield from addresses.add(address, address, nic.line, link)
-
-
-def _gateways(node: Node) -> Iterator[Finding]:
-    first: dict[bool, Nic] = {}
-    for nic in node.nics:
-        for gateway in filter(None, (nic.gateway, nic.gateway6) if nic.onboot else ()):
-            before = first.setdefault(":" in gateway, nic)
-            if before is not nic or (gateway is nic.gateway6 and ":" in nic.gateway):
-                where = f"{shown(before.name)}, line {before.line}"
-                message = f"a second default gateway (the first is that of {where})"
-                yield Finding(nic.line, "error", place_of(node, nic), message, "keep the one that leads out")
-
-
-def _layers(node: Node) -> Iterator[Finding]:
-    """Yield what is wrong with bonds, VLANs and bridges, as far as they are brought up."""
-    links = {nic.name: nic for nic in node.nics}
-    in_order = layers.ordered(node.nics)
-    for nic in node.nics:
-        if not nic.onboot:
-            continue
-        for attribute, upper, kind in (("master", nic.master, "bond"), ("bridge", nic.bridge, "bridge")):
-            if upper:
-                yield from _below(node, nic, attribute, upper, kind, links)
-        parent, _, tag = nic.name.rpartition(".")
-        fault = ""
-        if nic.kind and nic not in in_order and layers.below(nic, node.nics):
-            around = "stands on itself: bonds, VLANs and bridges go round in a circle"
-            yield Finding(nic.line, "error", place_of(node, nic), around, "correct master=, bridge= or the names")
-            continue
-        if nic.kind == "bond" and not any(other.master == nic.name for other in node.nics):
-            fault, hint = "is a bond without members", f'add master="{nic.name}" slave="yes" to its members'
-        elif nic.kind == "bridge" and not any(other.bridge == nic.name for other in node.nics):
-            fault, hint = "is a bridge without ports", f'add bridge="{nic.name}" to its ports'
-        # source: IEEE 802.1Q: 12 bits, of which 0 and 4095 are taken
-        elif nic.kind == "vlan" and not (tag.isascii() and tag.isdigit() and len(tag) < 5 and 0 < int(tag) < 4095):
-            fault, hint = f"is a VLAN with the number {shown(tag)}", f"write {parent}.N with N from 1 to 4094"
-        elif nic.kind == "vlan" and parent not in links:
-            fault, hint = f"is a VLAN on {shown(parent)}, which the node has not", f'add <eth name="{parent}" mac=/>'
-        if fault:
-            yield Finding(nic.line, "error", place_of(node, nic), fault, hint)
-
-
-def _below(
-    node: Node, nic: Nic, attribute: str, upper: str, kind: str, links: dict[str, Nic]
-) -> Iterator[Finding]:
-    """Yield what is wrong with a member of a bond or a port of a bridge."""
-    place = place_of(node, nic)
-    if upper not in links:
-        near = vocabulary.nearest(upper, tuple(links))
-        hint = f'did you mean "{near}"?' if near and near != nic.name else f'add <eth name="{upper}"/> to the node'
-        yield Finding(nic.line, "error", place, f"{attribute} {shown(upper)} is no link of the node", hint)
-    elif links[upper].kind != kind:
-        hint = "a bond is named bondN" if kind == "bond" else 'a bridge has type="BRIDGE"'
-        yield Finding(nic.line, "error", place, f"{attribute} {shown(upper)} is no {kind}", hint)
-    if nic.address:
-        message = f"has an address, and is part of {shown(upper)}"
-        yield Finding(nic.line, "error", place, message, f'give the address to "{upper}"')
 
 
 def _roots(cluster: Cluster, doubtful: frozenset[int], *, whole: bool) -> Iterator[Finding]:

@@ -98,7 +98,7 @@ ETH = Element(
         Attribute("onboot", "`no`: evidence of identity, but not brought up in the initrd", "yes", form=YES_NO),
         Attribute(
             "mtu",
-            "largest packet in bytes",
+            "largest packet in bytes; 1280 or more with IPv6, a VLAN's no more than that of what it is on",
             "the driver's",
             form=NUMBER,
         ),

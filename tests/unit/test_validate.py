@@ -140,6 +140,19 @@ def test_host_name_taken_before_and_after() -> None:
     assert check(node(1, hostname="node2"), node(2, hostname="node1")) == []
 
 
+def test_links_in_a_circle_end_the_look_at_their_sizes() -> None:
+    ring = (Nic("br0", kind="bridge", bridge="br1", mtu=9000), Nic("br1", kind="bridge", bridge="br0"))
+    card = Nic("eth0", "52:54:00:00:00:01", "10.0.0.1/24", bridge="br0")
+    assert all(
+        "round in a circle" in one.message or "address" in one.message for one in check(node(1, nics=(*ring, card)))
+    )
+
+
+def test_what_is_not_brought_up_may_not_go_together() -> None:
+    off = (Nic("bond0", kind="bond", master="bond0", onboot=False), Nic("eth9.0", kind="vlan", mtu=9000, onboot=False))
+    assert check(node(1, nics=(*node(1).nics, *off))) == []
+
+
 def test_sorted_and_as_json() -> None:
     import json
 
