@@ -98,6 +98,10 @@ class Dry:
         """See System.mkdir."""
         self.files[f"{path.rstrip('/')}/"] = ""
 
+    def remove(self, path: str) -> None:
+        """See System.remove."""
+        self.files.pop(path, None)
+
     def copy(self, source: str, target: str) -> None:
         """See System.copy."""
         self.files[target] = self.read(source)

@@ -149,6 +149,11 @@ class Linux:
         """See System.mkdir."""
         os.makedirs(path, exist_ok=True)
 
+    def remove(self, path: str) -> None:
+        """See System.remove."""
+        if os.path.lexists(path):
+            os.unlink(path)
+
     def copy(self, source: str, target: str) -> None:
         """See System.copy. The bytes go from file to file inside the kernel."""
         os.makedirs(os.path.dirname(target), exist_ok=True)

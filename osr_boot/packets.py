@@ -47,7 +47,7 @@ def parse(frame: bytes) -> tuple[bytes, str, str]:
             return sender, mac, ANSWERS if kind == _REPLY else USES
         if kind == _REQUEST:
             return target, mac, ASKS
-    elif frame[12:14] == _IPV6 and frame[20:21] == b"\x3a" and len(frame) >= 78:
+    elif frame[12:14] == _IPV6 and frame[20:22] == b"\x3a\xff" and len(frame) >= 78:
         kind, mac, target = frame[54], frame[6:12].hex(":"), frame[62:78]
         if kind == _ADVERTISEMENT:
             option = frame[78:86]
@@ -66,8 +66,8 @@ def holder(frame: bytes, address: str) -> str:
 def rival(frame: bytes, address: str, own: str) -> str:
     """Return the MAC address of who has an address that we want, or asks for it as we do; nothing if nobody does.
 
-    It may be our own MAC address: an answer is never ours, since we have no address yet, so it is a copy of this machine
-    that answers. A question of our own MAC address is one of ours that a switch has sent back.
+    It may be our own MAC address: no answer that is heard is ours, so it is a copy of this machine that has answered.
+    A question of our own MAC address is one of ours that a switch has sent back.
     """
     about, mac, says = parse(frame)
     return mac if about == number(address) and (says == ANSWERS or mac != own) else ""

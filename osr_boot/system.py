@@ -49,6 +49,9 @@ if TYPE_CHECKING:
         def mkdir(self, path: str) -> None:
             """Make a directory and its parents, if missing."""
 
+        def remove(self, path: str) -> None:
+            """Remove a file, if it is there. Raises OSError."""
+
         def copy(self, source: str, target: str) -> None:
             """Copy one file (a symbolic link as such) with its mode, making parents. Raises OSError."""
 

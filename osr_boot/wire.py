@@ -22,6 +22,8 @@ _LONGEST = 128
 """bytes of a frame that are looked at; none that says who has an address needs more"""
 _MOST = 4096
 """frames that are kept: a flood must not fill the memory of a machine that boots"""
+_AT_ONCE = 256
+"""frames between two looks at the clock"""
 _EINPROGRESS = 115
 # Source: linux/if_packet.h, man 7 packet.
 _SOL_PACKET, _ADD_MEMBERSHIP, _MULTICAST = 263, 1, 0
@@ -62,17 +64,17 @@ def exchange(
                 for descriptor in select.select(list(listening), [], [], left)[0]:
                     link, one = listening[descriptor]
                     try:
-                        frame, (device, _, kind, *_) = one.recvfrom(_LONGEST)
+                        for _ in range(_AT_ONCE):
+                            frame, (device, _, kind, *_) = one.recvfrom(_LONGEST)
+                            # A frame of a VLAN comes to its card's sockets too, and without its tag: as the VLAN's
+                            # link's if there is one, else as somebody else's.
+                            wanted = device == link and kind in _TO_US and (link, parse(frame)[0]) in asked
+                            if wanted and len(heard) < _MOST:
+                                heard[link, frame] = None
                     except BlockingIOError:
                         continue
                     except OSError as error:  # the link went down
                         faults[link] = error.strerror or str(error)
-                        continue
-                    # A frame of a VLAN comes to its card's sockets too, and without its tag: as the VLAN's link's if
-                    # there is one, else as somebody else's.
-                    wanted = device == link and kind in _TO_US and (link, parse(frame)[0]) in asked
-                    if wanted and len(heard) < _MOST:
-                        heard[link, frame] = None
     finally:
         for one in sockets.values():
             one.close()
@@ -100,14 +102,17 @@ def reach(address: str, port: int, seconds: float) -> str:
 
     `address` is an address: a name would have the resolver wait for name servers, for as long as it likes.
     """
-    one = socket(AF_INET6 if ":" in address else AF_INET, SOCK_STREAM)
+    try:
+        one = socket(AF_INET6 if ":" in address else AF_INET, SOCK_STREAM)
+    except OSError as error:  # a kernel without IPv6
+        return error.strerror or str(error)
     try:
         one.setblocking(False)
-        error = one.connect_ex((address, port))
-        if error == _EINPROGRESS:
+        number = one.connect_ex((address, port))
+        if number == _EINPROGRESS:
             if not select.select([], [one], [], seconds)[1]:
                 return "Connection timed out"
-            error = one.getsockopt(SOL_SOCKET, SO_ERROR)
-        return os.strerror(error) if error else ""
+            number = one.getsockopt(SOL_SOCKET, SO_ERROR)
+        return os.strerror(number) if number else ""
     finally:
         one.close()
