@@ -40,6 +40,9 @@ _REMEDIES = {
 
 _SECONDS = 3.0
 """for a server to take a connection; a network of a cluster answers in milliseconds"""
+_PORT, _PORT_MAPPER = 2049, 111
+_FAR = ("timed out", "no end after", "No route to host", "unreachable", "Host is down")
+"""what is said of a server that is not reached at all, as the kernel or `System.run` puts it"""
 
 
 class MountNfs(Operation):
@@ -75,8 +78,9 @@ class MountNfs(Operation):
                 pause = 0 if source != self.sources[-1] else self.pause or min(2 ** (attempt - 1), 8)
                 last = source == self.sources[-1] and attempt == self.attempts
                 if last or system.uptime() + pause >= system.deadline or fatal:
-                    text = f"cannot mount {source} after {attempt} attempts: {reason}"
-                    raise OsrError(text + _on_another_link(system, source, reason), hint=hint)
+                    place, remedy = ("", "") if fatal else _where(system, source, reason)
+                    text = f"cannot mount {source} after {attempt} attempts: {reason}{place}"
+                    raise OsrError(text, hint=remedy or hint)
                 then = f"next in {pause} s" if pause else "next is another server"
                 system.say(f"mount {source}: attempt {attempt}: {reason}; {then}")
                 if attempt == 1 and hint:
@@ -87,8 +91,11 @@ class MountNfs(Operation):
     def _try(self, system: System, source: str, command: tuple[str, ...]) -> tuple[str, str, bool]:
         """Mount once. Returns why it failed (nothing: it did not), what helps, and whether trying again is in vain."""
         server = _split(source)[0].strip("[]")
-        # A server that is off would hold mount.nfs for minutes. Version 3 begins at the port mapper.
-        reason = "" if "vers=3" in self.options else system.reach(server, _port(self.options), _SECONDS)
+        port = port_of(self.options)
+        # A server that is off would hold mount.nfs for minutes. A name is mount.nfs' to look up.
+        reason = system.reach(server, port, _SECONDS) if port and _is_address(server) else ""
+        if reason == "Connection refused" and port == _PORT_MAPPER:
+            reason = ""  # the machine is there: what mount.nfs says of it is more exact
         said, status, hint = reason, 0, ""
         if not reason:
             try:
@@ -108,25 +115,56 @@ class MountNfs(Operation):
         return f"{note}, from {source}" if len(self.sources) > 1 else note
 
 
-def _on_another_link(system: System, source: str, reason: str) -> str:
-    """Return in words on which link the server answers, where none of ours reaches it: a cable in the wrong socket."""
+def port_of(options: str) -> int:
+    """Return the TCP port that mounting begins at; 0 where it is not TCP. Source: man nfs."""
+    given = dict(word.partition("=")[::2] for word in options.split(","))  # of two the last one counts, as in mount.nfs
+    ways = {given.get("proto", ""), given.get("mountproto", ""), *given}
+    if ways & {"rdma", "rdma6", "udp", "udp6"}:
+        return 0
+    port = _number(given.get("port", ""))
+    if not given.get("vers", "4").startswith("3"):
+        return port or _PORT
+    if {"mounthost", "mountaddr"} & set(given):
+        return port
+    # Version 3 asks the port mapper for what it was not told, then mountd.
+    mountport = _number(given.get("mountport", ""))
+    return mountport if port and mountport else _PORT_MAPPER
+
+
+def _number(text: str) -> int:
+    """Return a port; 0, which means "ask", for anything else."""
+    return int(text) if text.isdecimal() and len(text) < 6 and int(text) < 65536 else 0
+
+
+def _where(system: System, source: str, reason: str) -> tuple[str, str]:
+    """Return in words where a server answers that was not reached, and what helps then; for a boot that fails."""
     server = _split(source)[0].strip("[]")
-    if "timed out" not in reason and "No route" not in reason:
-        return ""
-    from osr_boot.ops.probe import answering
+    if not _is_address(server):
+        return "", ""
+    from osr_boot.ops.probe import diagnose, way
 
-    try:
-        found = answering(system, server, "")
-    except OSError:
-        return ""
-    names = " and ".join(f"{link} ({mac})" for link, mac in found)
-    return f"; {server} answers on {names}: is a cable in the wrong socket?" if names else ""
-
-
-def _port(options: str) -> int:
-    """Return the port of the NFS server; source: man nfs, port=."""
-    text = next((word[5:] for word in options.split(",") if word.startswith("port=")), "")
-    return int(text) if text.isdigit() and 0 < int(text) < 65536 else 2049
+    if not any(text in reason for text in _FAR):
+        link, _, mac = way(system, server)
+        return f"; asked by {link} (MAC {mac})" if mac else "", ""
+    found = diagnose(system, server)
+    ours = f"{found.link} (MAC {found.own})" if found.own else found.link
+    if found.elsewhere:
+        names = " and ".join(f"{link} ({mac})" for link, mac in found.elsewhere)
+        instead = f" It is not on {ours}" if ours else ""
+        hint = "put the cable into the other socket, or the other socket's MAC address into cluster.conf"
+        return f"; {server} answers on {names}: is a cable in the wrong socket?{instead}", hint
+    if not found.own:
+        return f"; it is sent to by {ours}, where nobody could be asked" if ours else "", ""
+    if found.gateway and found.mac:
+        hint = "is the server on, does its gateway know the way back, does a firewall between drop its NFS ports?"
+        return f"; the gateway {found.gateway} ({found.mac}) answers on {ours}, and the server beyond it does not", hint
+    if found.gateway:
+        hint = "is the gateway on, is its address right, the cable in place, the switch port in the right VLAN?"
+        return f"; the gateway {found.gateway} does not answer on {ours}", hint
+    if found.mac:
+        hint = "does a firewall drop its NFS ports, is nfs-server stuck? look there"
+        return f"; {server} ({found.mac}) is there on {ours}, and its NFS port does not answer", hint
+    return f"; nobody answers for {server} on {ours}", ""
 
 
 class Nfs(Filesystem):
@@ -223,11 +261,15 @@ def _split(name: str) -> tuple[str, str]:
     return server, path
 
 
-def _is_ipv6(text: str) -> bool:
+def _is_address(server: str) -> bool:
     try:
-        return len(number(text.strip("[]"))) == 16
-    except OSError:
+        return bool(number(server))
+    except (OSError, ValueError):
         return False
+
+
+def _is_ipv6(text: str) -> bool:
+    return ":" in text and _is_address(text.strip("[]"))
 
 
 def _bracketed(server: str) -> str:

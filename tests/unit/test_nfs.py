@@ -7,7 +7,7 @@ import pytest
 from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.filesystems import find
-from osr_boot.filesystems.nfs import MountNfs, Nfs
+from osr_boot.filesystems.nfs import MountNfs, Nfs, port_of
 from osr_boot.model import RootVolume
 from osr_boot.ops.mounts import CheckRoot
 
@@ -102,14 +102,126 @@ def test_a_dead_server_costs_seconds_and_the_next_one_is_taken() -> None:
     assert [words[-2] for words in system.ran] == ["10.0.0.2:/srv/root"]
 
 
-def test_a_cable_in_the_wrong_socket_is_told() -> None:
-    system = Dry({f"/sys/class/net/eth1/{key}": text for key, text in
-                  (("address", "52:54:00:00:00:02"), ("type", "1"), ("carrier", "1"))}, deadline=9)  # fmt: skip
-    system.unreachable = {"10.0.0.1": "No route to host"}
-    reply = bytes(6) + bytes.fromhex("525400000099") + b"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x02"
-    system.heard = [("eth1", reply + bytes.fromhex("525400000099") + bytes([10, 0, 0, 1]) + bytes(10))]
-    with pytest.raises(OsrError, match=r"10.0.0.1 answers on eth1 \(52:54:00:00:00:99\): is a cable"):
+# --- a server that is not reached: where is it?
+
+OURS, THEIRS = "52:54:00:00:00:01", "52:54:00:00:00:99"
+
+
+def link(name: str, *, flags: str = "0x1003", carrier: str = "1", **more: str) -> dict[str, str]:
+    known = {"address": OURS, "type": "1", "flags": flags, "carrier": carrier, **more}
+    return {f"/sys/class/net/{name}/{key}": text for key, text in known.items()}
+
+
+def reply(name: str, address: str = "10.0.0.1") -> tuple[str, bytes]:
+    mac = bytes.fromhex(THEIRS.replace(":", ""))
+    head = bytes(6) + mac + b"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x02" + mac
+    return name, head + bytes(map(int, address.split("."))) + bytes(10)
+
+
+NEAR, FAR = "10.0.0.1 dev eth0 src 10.0.0.11 uid 0", "10.0.0.1 via 10.9.0.254 dev eth0 src 10.9.0.11 uid 0"
+
+
+@pytest.mark.parametrize(
+    ("route", "heard", "words"),
+    [
+        (NEAR, [reply("eth1")], r"10.0.0.1 answers on eth1 \(52:54:00:00:00:99\): is a cable in the wrong socket\?"),
+        (NEAR, [reply("eth0"), reply("eth1")], r"10.0.0.1 \(52:.*99\) is there on eth0 \(MAC .*01\), and its NFS port"),
+        (NEAR, [], r"nobody answers for 10.0.0.1 on eth0 \(MAC 52:54:00:00:00:01\)$"),
+        (FAR, [], r"the gateway 10.9.0.254 does not answer on eth0 \(MAC"),
+        (FAR, [reply("eth0", "10.9.0.254")], r"the gateway 10.9.0.254 \(52:.*99\) answers on eth0 .* server beyond"),
+        (FAR, [reply("eth1")], r"10.0.0.1 answers on eth1"),
+        ("", [], "No route to host$"),
+    ],
+)
+def test_where_a_server_answers_that_is_not_reached(route: str, heard: list[tuple[str, bytes]], words: str) -> None:
+    system = Dry({**link("eth0"), **link("eth1"), **link("port", master="")}, deadline=9)
+    system.answers["ip -o route get 10.0.0.1"] = route
+    system.unreachable, system.heard = {"10.0.0.1": "No route to host"}, heard
+    with pytest.raises(OsrError, match=words) as caught:
         MOUNT.execute(system)
+    assert caught.value.hint
+    assert {name for name, _ in system.sent} == {"eth0", "eth1"}
+    assert [argv[0] for argv in system.ran] == ["ip"], "at the end, and not at each attempt"
+
+
+def test_a_card_that_nobody_configures_is_looked_at_and_is_down_afterwards() -> None:
+    down = link("eth1", flags="0x1002", carrier="", device="")
+    system = Dry({**link("eth0"), **down, **link("eth2", flags="0x1002", carrier="", device="", master="")}, deadline=9)
+    system.unreachable, system.heard = {"10.0.0.1": "No route to host"}, [reply("eth1")]
+
+    def plugged(dry: Dry) -> None:
+        if dry.inputs[-1:] == ["link set dev eth1 up\n"]:
+            dry.files["/sys/class/net/eth1/carrier"] = "1"
+
+    system.on_pause = plugged
+    with pytest.raises(OsrError, match="10.0.0.1 answers on eth1"):
+        MOUNT.execute(system)
+    assert [text for text in system.inputs if text] == ["link set dev eth1 up\n", "link set dev eth1 down\n"]
+    assert "looking for the network on eth1 too" in system.said
+
+
+def test_asking_that_fails_is_no_second_failure() -> None:
+    system = Dry(link("eth0"), deadline=9)
+    system.answers["ip -o route get 10.0.0.1"] = NEAR
+    system.unreachable, system.mute = {"10.0.0.1": "Connection timed out"}, {"eth0": "Network is down"}
+    with pytest.raises(OsrError, match="timed out; it is sent to by eth0, where nobody could be asked"):
+        MOUNT.execute(system)
+
+
+# --- how a server is tried before the mount
+
+
+@pytest.mark.parametrize(
+    ("options", "port"),
+    [
+        ("rw,vers=4,retry=0", 2049),
+        ("vers=4.1,port=20049", 20049),
+        ("vers=4,port=0", 2049),
+        ("vers=4,port=1,port=2050", 2050),
+        ("vers=4,rdma,port=20049", 0),
+        ("vers=4,proto=rdma", 0),
+        ("vers=4,proto=rdma6", 0),
+        ("vers=3", 111),
+        ("vers=3,port=2049", 111),
+        ("vers=3,port=2049,mountport=20048", 20048),
+        ("vers=3,proto=udp", 0),
+        ("vers=3,udp", 0),
+        ("vers=3,mountproto=udp", 0),
+        ("vers=3,mounthost=10.0.0.9", 0),
+        ("vers=4,mountvers=3", 2049),
+    ],
+)
+def test_the_port_that_mounting_begins_at(options: str, port: int) -> None:
+    assert port_of(options) == port
+    system = Dry(MOUNTED)
+    MountNfs(("10.0.0.1:/r",), "/sysroot", options, 0, 0).execute(system)
+    assert system.reached == ([("10.0.0.1", port)] if port else [])
+
+
+@pytest.mark.parametrize("source", ["filer:/srv/root", "[fe80::1%eth0]:/r", "1.2.3:/r", "fil\0er:/r", "\udcff:/r"])
+def test_a_name_is_for_mount_nfs_to_look_up(source: str) -> None:
+    system = Dry(MOUNTED)
+    mount = MountNfs((source,), "/sysroot", "vers=4", 1, 0)
+    mount.execute(system)
+    assert system.reached == []
+    system = Dry(answers={"mount": refused("Connection timed out")})
+    with pytest.raises(OsrError, match="timed out$"):
+        mount.execute(system)
+
+
+@pytest.mark.parametrize(
+    ("why", "mounts"), [("Connection refused", 1), ("Connection timed out", 0), ("No route to host", 0)]
+)
+def test_a_port_mapper_that_refuses_is_a_machine_that_is_there(why: str, mounts: int) -> None:
+    system = Dry(MOUNTED, deadline=5)
+    system.unreachable = {"10.0.0.1": why}
+    mount = MountNfs(("10.0.0.1:/r",), "/sysroot", "vers=3,nolock", 1, 0)
+    if mounts:
+        mount.execute(system)
+    else:
+        with pytest.raises(OsrError, match=why):
+            mount.execute(system)
+    assert [argv[0] for argv in system.ran if argv[0] == "mount"] == ["mount"] * mounts
 
 
 def test_mounttimes_and_mountwait_bound_the_attempts() -> None:
