@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from osr_boot import filesystems
-from osr_boot.ops.dhcp import CLIENTS
+from osr_boot.ops.clients import CLIENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +26,18 @@ class Needs:
     """modules that must be loaded before links are looked for: without its driver a link is no evidence of a node"""
     programs: tuple[str, ...]
     clients: tuple[str, ...] = ()
-    """programs of which one is needed"""
+    """programs of which one is needed, to ask for an address of IPv4"""
+    clients6: tuple[str, ...] = ()
+    """programs of which one is needed, to ask for an address of IPv6"""
 
     def as_text(self) -> str:
-        """Return a line a need: `module NAME`, `driver NAME`, `program NAME`; of `client NAME` one will do."""
+        """Return a line a need: `module NAME`, `driver NAME`, `program NAME`.
+
+        Of those with `client NAME` one will do, and one of those with `client6 NAME`.
+        """
         needs = (
-            ("module", self.modules), ("driver", self.drivers), ("program", self.programs), ("client", self.clients),
+            ("module", self.modules), ("driver", self.drivers), ("program", self.programs),
+            ("client", self.clients), ("client6", self.clients6),
         )  # fmt: skip
         return "".join(f"{kind} {name}\n" for kind, names in needs for name in names)
 
@@ -44,16 +50,17 @@ def of(cluster: Cluster | None) -> Needs:
     """Return the needs of a cluster's root volumes and links; of every known filesystem for None."""
     if cluster is None:
         kinds, drivers, links = set(filesystems.known().values()), set[str](), set(LINK_MODULES.values())
-        asks = True
+        asked = {"dhcp", "dhcp6"}
     else:
         volumes = [node.rootvolume for node in cluster.nodes if node.rootvolume]
         kinds = {filesystems.find(fstype) for fstype in {volume.fstype for volume in volumes}}
         nics = [nic for node in cluster.nodes for nic in node.nics if nic.onboot]
         drivers = {nic.driver for nic in nics if nic.driver}
         links = {LINK_MODULES[nic.kind] for nic in nics if nic.kind}
-        asks = any(one.startswith("dhcp") for nic in nics for one in nic.addresses)
+        asked = {one for nic in nics for one in nic.addresses if one.startswith("dhcp")}
     # af_packet: who has an address is asked in Ethernet frames.
     modules = {module for kind in kinds for module in kind.modules} | links | {"af_packet"}
     programs = {program for kind in kinds for program in kind.programs} | set(PROGRAMS)
-    clients = CLIENTS if asks else ()
-    return Needs(tuple(sorted(modules)), tuple(sorted(drivers)), tuple(sorted(programs)), clients)
+    clients = CLIENTS[4] if "dhcp" in asked else ()
+    clients6 = CLIENTS[6] if "dhcp6" in asked else ()
+    return Needs(tuple(sorted(modules)), tuple(sorted(drivers)), tuple(sorted(programs)), clients, clients6)

@@ -41,7 +41,7 @@ osr_firmware() {
 
 # called by dracut
 install() {
-    local _kind _name _clients=
+    local _kind _name _clients='' _clients6=''
     mkdir -p "$initdir/etc/osr"
     osr compile "$(osr_conf)" -o "$initdir/etc/osr/cluster.json" \
         || { dfatal "osr-cluster: $(osr_conf) cannot be used, no image is written"; exit 1; }
@@ -49,6 +49,7 @@ install() {
         case $_kind in
             program) inst_multiple "$_name" || return 1 ;;
             client) _clients+=" $_name" ;;
+            client6) _clients6+=" $_name" ;;
             # as dracut's own force_drivers: loaded before udev looks at the hardware
             driver) mkdir -p "$initdir/etc/cmdline.d" && echo "rd.driver.pre=$_name" >> "$initdir/etc/cmdline.d/20-osr-drivers.conf" ;;
         esac
@@ -58,6 +59,13 @@ install() {
         # shellcheck disable=SC2086
         osr_one_of $_clients \
             || { dfatal "osr-cluster: cluster.conf says dhcp, and there is none of$_clients: install one"; exit 1; }
+    fi
+    if [[ $_clients6 ]]; then
+        # shellcheck disable=SC2086
+        osr_one_of $_clients6 \
+            || { dfatal "osr-cluster: cluster.conf says dhcp for IPv6, and there is none of$_clients6: install one"; exit 1; }
+    fi
+    if [[ $_clients$_clients6 ]]; then
         PYTHONPATH=/usr/lib/osr /usr/bin/python3 -s -B -m osr_boot.bundle "$initdir" lease || return 1
     fi
 

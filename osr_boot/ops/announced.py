@@ -1,42 +1,74 @@
-"""Wait for an address that routers announce (SLAAC)."""
+"""Wait for an address that routers announce (SLAAC), and what the kernel has for addresses of IPv6."""
 
 from __future__ import annotations
 
-from osr_boot.errors import OsrError
-from osr_boot.ops import Operation
+from osr_boot.errors import CommandFailed, OsrError
+from osr_boot.ops import Operation, batch
+from osr_boot.ops.cards import read, with_mac
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from osr_boot.system import System
 
+_FILE = "/proc/net/if_inet6"
 _TENTATIVE, _FAILED = 0x40, 0x08  # source: the kernel's include/uapi/linux/if_addr.h
+GLOBAL, LINK = "00", "20"
+"""scopes of addresses; source: the kernel's include/net/ipv6.h, IPV6_ADDR_LINKLOCAL"""
 
 
 class WaitAnnounced(Operation):
     """Wait until a link has an address that a router's announcement gave it. The kernel takes it by itself."""
 
-    link: str
+    links: tuple[str, ...]
+    """any of them will do"""
+    lines: tuple[str, ...] = ()
+    """of `ip -batch`, when the address is there"""
 
     def describe(self) -> str:
         """See Operation."""
-        return f"wait for an IPv6 address on {self.link}, as routers announce it"
+        return f"wait for an IPv6 address on {' or '.join(self.links)}, as routers announce it"
+
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """See Operation."""
+        return (batch.ARGV,) if self.lines else ()
+
+    def input(self) -> str:
+        """Return the batch."""
+        return "".join(f"{line}\n" for line in self.lines)
 
     def execute(self, system: System) -> str:
         """See Operation. Returns the address."""
         begin = spoken = system.uptime()
-        while True:
-            # source: the kernel's net/ipv6/addrconf.c, if6_seq_show: address, index, length, scope, flags, name
-            for line in system.read("/proc/net/if_inet6").split("\n"):
-                words = line.split()
-                ours = len(words) == 6 and words[5] == self.link and words[3] == "00"
-                if ours and not int(words[4], 16) & (_TENTATIVE | _FAILED):
-                    text = ":".join(words[0][place : place + 4] for place in range(0, 32, 4))
-                    return f"{text} after {system.uptime() - begin:.1f} s"
+        while not (found := settled(system, self.links, GLOBAL)):
             now = system.uptime()
             if now >= system.deadline:
                 hint = 'is there a router that announces a network, or does ip6="dhcp" fit better?'
-                raise OsrError(f"no router announced an IPv6 network on {self.link} in {now - begin:.0f} s", hint=hint)
+                if not system.exists(_FILE):
+                    hint = "the kernel has no IPv6: is ipv6.disable=1 on its command line?"
+                where = " or ".join(with_mac(system, link) for link in self.links)
+                raise OsrError(f"no router announced an IPv6 network on {where} in {now - begin:.0f} s", hint=hint)
             if now - spoken >= 5:
-                system.say(f"waiting for a router's announcement on {self.link}, {now - begin:.0f} s so far")
+                where = " or ".join(with_mac(system, link) for link in self.links)
+                system.say(f"waiting for a router's announcement on {where}, {now - begin:.0f} s so far")
                 spoken = now
             system.pause(0.1)
+        after = system.uptime() - begin
+        if self.lines:
+            try:
+                system.run(batch.ARGV, input=self.input())
+            except CommandFailed as error:
+                raise batch.failure(system, error, self.lines) from None
+        return f"{found[1]}{f' on {found[0]}' if len(self.links) > 1 else ''} after {after:.1f} s"
+
+
+def settled(system: System, links: Sequence[str], scope: str) -> tuple[str, str] | None:
+    """Return (link, address) of the first address of a scope that is known to be nobody else's, if there is one."""
+    # source: the kernel's net/ipv6/addrconf.c, if6_seq_show: address, index, length, scope, flags, name
+    for line in read(system, _FILE).split("\n"):
+        words = line.split()
+        ours = len(words) == 6 and words[5] in links and words[3] == scope
+        if ours and not int(words[4], 16) & (_TENTATIVE | _FAILED):
+            return words[5], ":".join(words[0][place : place + 4] for place in range(0, 32, 4))
+    return None

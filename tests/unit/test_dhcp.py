@@ -3,24 +3,74 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from osr_boot import lease
+from osr_boot import lease, requires, values
 from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, OsrError
-from osr_boot.ops.dhcp import AskAddress, argv
+from osr_boot.model import Cluster, Nic, Node
+from osr_boot.ops import from_json, to_json
+from osr_boot.ops.announced import WaitAnnounced
+from osr_boot.ops.clients import CLIENTS, argv, renewing
+from osr_boot.ops.dhcp import AskAddress
+from osr_boot.packets import who_has
 
-ASK = AskAddress("eth0", 4, False, True)
+PATH = "/run/osr/dhcp/eth0-4"
+MAC, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:99"
 GOOD = {"address": "10.0.0.11", "mask": "255.255.255.0", "routers": "10.0.0.1 10.0.0.2"}
 
 
-def machine(answer: object = GOOD, *, client: str = "dhclient", family: int = 4, deadline: float = 30) -> Dry:
-    files = {f"/usr/sbin/{client}": ""}
-    if answer is not None:
-        files[f"/run/osr/dhcp/eth0-{family}.json"] = answer if isinstance(answer, str) else json.dumps(answer)
-    return Dry(files, deadline=deadline)
+class Network(Dry):
+    """A machine whose DHCP client gets one answer after the other, the last one for ever."""
+
+    answered: list[object] = []  # noqa: RUF012
+    timeouts: list[float]
+    before: list[bool]
+    late = False
+    """whether the number of a client in the background is not there yet when it has an answer"""
+
+    def run(self, argv: Any, *, input: str = "", timeout: float = 30, root: str = "/") -> str:
+        if argv[0] == "ip":
+            return super().run(argv, input=input, timeout=timeout, root=root)
+        family = 6 if "-6" in argv or argv[0] == "udhcpc6" else 4
+        path = f"/run/osr/dhcp/eth0-{family}"
+        self.timeouts.append(timeout)
+        self.before += [self.exists(f"{path}.json"), self.exists(f"{path}.pid")]
+        said = super().run(argv, input=input, timeout=timeout, root=root)
+        answer = self.answered.pop(0) if len(self.answered) > 1 else self.answered[0] if self.answered else None
+        if answer is not None:
+            self.files[f"{path}.json"] = answer if isinstance(answer, str) else json.dumps(answer)
+            if not self.late:
+                self.files[f"{path}.pid"] = "412\n"
+        return said
+
+
+def machine(*answers: object, client: str = "dhclient", deadline: float = 30) -> Network:
+    system = Network({f"/usr/sbin/{client}": ""}, deadline=deadline)
+    system.answered, system.timeouts, system.before = list(answers or (GOOD,)), [], []
+    system.files |= {"/sys/class/net/eth0/address": f"{MAC}\n", "/sys/class/net/eth0/type": "1\n"}
+    return system
+
+
+def ask(
+    family: int = 4, *, gateway: bool = False, needed: bool = True, probe: bool = False, lines: tuple[str, ...] = ()
+) -> AskAddress:
+    return AskAddress("eth0", MAC, family, gateway, needed, probe, lines)
+
+
+def taken(address: str, mac: str = OTHER) -> tuple[str, bytes]:
+    """Return what is heard of another machine with an address: its own question whether somebody has it."""
+    return "eth0", who_has(address, mac)
+
+
+ASK = ask()
 
 
 def test_an_answer_becomes_an_address_and_a_route() -> None:
@@ -69,14 +119,15 @@ def test_a_line_that_the_kernel_refuses_is_told(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_gateway_of_cluster_conf_stays() -> None:
-    assert AskAddress("eth0", 4, True, True).execute(machine()) == "10.0.0.11/24"
+    assert ask(gateway=True).execute(machine()) == "10.0.0.11/24"
 
 
 def test_the_lease_is_kept_by_the_running_system_which_changes_nothing() -> None:
     system = machine()
     ASK.execute(system)
     unit = system.files["/run/systemd/system/osr-lease-eth0-4.service"]
-    assert "-sf /bin/true eth0 -d\n" in unit
+    assert unit.count("ExecStart=/usr/sbin/dhclient -d -4 -q ") == 1
+    assert "-sf /bin/true eth0\n" in unit
     assert " -1 " not in unit
     assert (
         "Wants=osr-lease-eth0-4"
@@ -85,21 +136,39 @@ def test_the_lease_is_kept_by_the_running_system_which_changes_nothing() -> None
 
 
 def test_version_6() -> None:
-    system = machine({"address6": "fd00::11"}, family=6)
-    assert AskAddress("eth0", 6, False, True).execute(system) == "fd00::11/128"
+    system = machine({"address6": "fd00::11"})
+    assert ask(6).execute(system) == "fd00::11/128"
     assert system.inputs[1] == "address replace fd00::11/128 dev eth0 nodad\n"
 
 
 def test_a_client_in_the_background_is_ended() -> None:
     system = machine()
-    system.files["/run/osr/dhcp/eth0-4.pid"] = "412\n"
     ASK.execute(system)
     assert system.ended == [412]
 
 
+def test_a_client_in_the_background_may_write_its_number_late() -> None:
+    system = machine(GOOD)
+    system.late = True
+
+    def write(dry: Dry) -> None:
+        if dry.clock > 0.3:
+            dry.files[f"{PATH}.pid"] = "413\n"
+
+    system.on_pause = write
+    ASK.execute(system)
+    assert system.ended == [413]
+    assert system.clock < 0.5
+    never = machine(GOOD)
+    never.late = True
+    ASK.execute(never)
+    assert never.ended == []
+    assert never.clock < 1.1
+
+
 @pytest.mark.parametrize("client", ["dhclient", "dhcpcd", "udhcpc"])
 def test_each_client_gets_our_script_and_no_other(client: str) -> None:
-    words = argv(client, "eth0", 4, "/run/osr/dhcp/eth0-4")
+    words = argv(client, "eth0", 4, PATH, MAC)
     assert words[0] == client
     assert "/usr/lib/osr/lease" in words
     assert "eth0" in words
@@ -126,6 +195,41 @@ def test_a_hostile_answer_is_refused_and_nothing_is_done(answer: object) -> None
     assert not any(words[0] == "ip" for words in system.ran)
 
 
+@given(st.text() | st.from_regex(r"[0-9a-fA-F.:/%\s]*"), st.text() | st.sampled_from(["24", "255.255.255.0", "64"]))
+def test_nothing_but_an_address_becomes_a_line(address: str, mask: str) -> None:
+    said: list[str] = []
+    for family in (4, 6):
+        answer = {"address": address, "address6": address, "mask": mask, "routers": address, "dns": mask}
+        try:
+            lines, _ = ask(family)._lines(answer)
+        except OsrError as error:
+            said.append(error.message)
+            continue
+        for line in lines:
+            words = line.split(" ")
+            assert words[:2] in (["address", "replace"], ["route", "replace"])
+            assert words[-2:] == ["dev", "eth0"] or words[-3:] == ["dev", "eth0", "nodad"]
+            assert set(words[2]) <= set("0123456789abcdef.:/default")
+    assert all(text.isprintable() for text in said)
+
+
+@pytest.mark.parametrize("address", ["fd00::1%x\nlink del dev eth0", "fd00::1%eth0", "10.0.0.11", "fe80::1%", "::"])
+def test_a_zone_is_no_part_of_an_address(address: str) -> None:
+    system = machine({"address6": address})
+    with pytest.raises(OsrError, match="the DHCP server offers the address"):
+        ask(6).execute(system)
+    assert not any(words[0] == "ip" for words in system.ran)
+
+
+@given(st.text())
+def test_name_servers_are_addresses_or_nothing(dns: str) -> None:
+    system = machine({**GOOD, "dns": dns, "root": dns})
+    ASK.execute(system)
+    for line in system.files.get("/run/osr/resolv.conf", "").splitlines():
+        assert line.startswith("nameserver ")
+        assert set(line[11:]) <= set("0123456789abcdef.:")
+
+
 @pytest.mark.parametrize("router", ["10.9.9.9", "10.0.0.11", "x; reboot", "10.0.0.1/8"])
 def test_a_router_of_nonsense_is_left_out(router: str) -> None:
     assert ASK.execute(machine({**GOOD, "routers": router})) == "10.0.0.11/24"
@@ -138,13 +242,198 @@ def test_a_root_path_is_not_for_us() -> None:
 
 def test_nobody_answers() -> None:
     system = machine(None)
-    system.answers = {"dhclient": CommandFailed("dhclient", status=2, output="No DHCPOFFERS received.")}
-    with pytest.raises(OsrError, match="no address by DHCP on eth0 after .* attempts: No DHCPOFFERS received"):
+    system.answers = {"dhclient": CommandFailed("dhclient", status=2, output="hm\nNo DHCPOFFERS received.")}
+    with pytest.raises(OsrError) as caught:
         ASK.execute(system)
+    tries, why, command = caught.value.message.split(": ", 1)[0], *caught.value.message.split("; ")
+    assert tries.startswith(f"no address by DHCP on eth0 (MAC {MAC}) after ")
+    assert why.endswith("attempts: dhclient: No DHCPOFFERS received.")
+    assert command == f"asked by: {shlex.join(argv('dhclient', 'eth0', 4, PATH, MAC))}"
+    assert f"the MAC address {MAC}" in caught.value.hint
     assert system.clock < 30
-    spare = AskAddress("eth0", 4, False, False)
-    system.clock = 0
-    assert spare.execute(system).startswith("none: no address by DHCP on eth0")
+    assert system.said[0] == f"DHCP on eth0 (MAC {MAC}): attempt 1: dhclient: No DHCPOFFERS received.; again"
+
+
+@pytest.mark.parametrize("answers", [(None,), ({"address": "127.0.0.1"},)])
+def test_a_link_that_nobody_needs_is_asked_for_once_and_not_for_long(answers: tuple[object, ...]) -> None:
+    system = machine(*answers, deadline=150)
+    assert ask(needed=False).execute(system).startswith("none: no address by DHCP on eth0")
+    assert system.timeouts == [10.0]
+    assert system.clock == 0
+    assert [line.endswith("; going on without it") for line in system.said] == [True]
+
+
+def test_a_line_that_the_kernel_refuses_stops_nothing_if_nobody_needs_the_link() -> None:
+    system = machine()
+    system.answers = {"ip": CommandFailed("ip failed", status=1, output="RTNETLINK answers: no\nCommand failed -:1")}
+    assert ask(needed=False).execute(system).startswith("none: ip address replace")
+
+
+def test_one_answer_of_nonsense_among_good_ones_ends_nothing() -> None:
+    system = machine({"address": "127.0.0.1", "mask": "255.0.0.0"}, "{", None, GOOD)
+    assert ASK.execute(system) == "10.0.0.11/24, gateway 10.0.0.1"
+    assert 'the DHCP server offers the address "127.0.0.1", which is' in system.said[0]
+    assert system.said[1].endswith("eth0-4.json cannot be read; again")
+    assert system.said[2].endswith("nobody answered; again")
+
+
+def test_what_an_attempt_before_has_left_is_not_used() -> None:
+    system = machine(None)
+    system.files |= {f"{PATH}.json": json.dumps(GOOD), f"{PATH}.pid": "1234"}
+    with pytest.raises(OsrError, match="nobody answered"):
+        ASK.execute(system)
+    assert system.ended == []
+    assert not any(system.before)
+
+
+@pytest.mark.parametrize(("status", "word"), [(127, "not found"), (126, "cannot be started")])
+def test_a_client_that_cannot_be_started_is_not_started_again(status: int, word: str) -> None:
+    system = machine(None)
+    system.answers = {"dhclient": CommandFailed(f"dhclient: {word}", status=status, hint="rebuild the image")}
+    with pytest.raises(OsrError, match=f"after 1 attempt: dhclient: {word}") as caught:
+        ASK.execute(system)
+    assert caught.value.hint == "rebuild the image"
+    assert len(system.ran) == 1
+
+
+def test_the_client_of_version_6_is_another_one_of_busybox() -> None:
+    with pytest.raises(OsrError, match="the image has no DHCP client for IPv6") as caught:
+        ask(6).execute(machine({"address6": "fd00::11"}, client="udhcpc"))
+    assert "udhcpc6" in caught.value.hint
+    system = machine({"address6": "fd00::11"}, client="udhcpc6")
+    assert ask(6).execute(system) == "fd00::11/128"
+    assert system.ran[0][0] == "udhcpc6"
+    unit = system.files["/run/systemd/system/osr-lease-eth0-6.service"]
+    assert "ConditionFileIsExecutable=/usr/sbin/udhcpc6\n" in unit
+    assert "ExecStart=/usr/sbin/udhcpc6 -i eth0 -f " in unit
+
+
+def test_lines_that_need_the_address_come_after_it_and_only_with_it() -> None:
+    lines = ("route replace default via 10.0.0.9 dev eth0", "route replace 10.1.0.0/16 via 10.0.0.2 dev eth0")
+    system = machine()
+    ask(gateway=True, lines=lines).execute(system)
+    assert system.inputs[1].splitlines() == ["address replace 10.0.0.11/24 dev eth0", *lines]
+    system = machine(None)
+    ask(needed=False, lines=lines).execute(system)
+    assert not any(words[0] == "ip" for words in system.ran)
+
+
+def test_an_address_that_somebody_has_is_a_failed_attempt() -> None:
+    system = machine()
+    system.heard = [taken("10.0.0.11")]
+    system.files["/var/lib/dhcpcd/eth0.lease"] = system.files[f"{PATH}.leases"] = "10.0.0.11"
+    with pytest.raises(OsrError, match=f"the address 10.0.0.11, which is used by {OTHER} already") as caught:
+        ask(probe=True).execute(system)
+    assert 'probe="no"' in caught.value.hint
+    assert not any(words[0] == "ip" for words in system.ran)
+    assert not {"/var/lib/dhcpcd/eth0.lease", f"{PATH}.leases"} & set(system.files)
+    assert ask(probe=False).execute(machine()) == "10.0.0.11/24, gateway 10.0.0.1"
+
+
+def test_the_next_address_may_be_free() -> None:
+    system = machine(GOOD, {**GOOD, "address": "10.0.0.12"})
+    system.heard = [taken("10.0.0.11")]
+    assert ask(probe=True).execute(system) == "10.0.0.12/24, gateway 10.0.0.1"
+    assert len(system.said) == 1
+
+
+def if_inet6(address: str, flags: int, scope: int = 0x20) -> str:
+    return f"{address} 02 40 {scope:02x} {flags:02x}     eth0\n"
+
+
+LINK_LOCAL = "fe80000000000000505400fffe000001"
+
+
+def test_version_6_waits_until_the_link_can_send() -> None:
+    system = machine({"address6": "fd00::11"})
+    system.files["/proc/net/if_inet6"] = if_inet6(LINK_LOCAL, 0xC0)
+
+    def settle(dry: Dry) -> None:
+        if dry.clock > 1:
+            dry.files["/proc/net/if_inet6"] = if_inet6(LINK_LOCAL, 0x80)
+
+    system.on_pause = settle
+    ask(6).execute(system)
+    assert 1 < system.clock < 1.3
+    never = machine({"address6": "fd00::11"})
+    never.files["/proc/net/if_inet6"] = if_inet6(LINK_LOCAL, 0x48)
+    assert ask(6).execute(never) == "fd00::11/128"
+    assert 3 <= never.clock < 3.3
+
+
+def test_version_4_waits_for_no_address_of_version_6() -> None:
+    system = machine()
+    ASK.execute(system)
+    assert system.clock == 0
+
+
+def test_explain_shows_the_command() -> None:
+    wait = ask(lines=("route replace default via 10.0.0.9 dev eth0",))
+    assert wait.describe() == f"ask for an IPv4 address on eth0 (MAC {MAC}) by DHCP"
+    assert wait.commands() == (argv("dhclient", "eth0", 4, PATH, MAC), ("ip", "-batch", "-"))
+    assert wait.input() == "route replace default via 10.0.0.9 dev eth0\n"
+    assert from_json(json.loads(json.dumps(to_json(wait)))) == wait
+
+
+# --- who keeps the lease
+
+
+def unit_of(client: str, family: int, link: str = "eth0") -> tuple[str, list[str]]:
+    """Return the unit's name, and what it starts, as systemd reads it."""
+    (path, text), (drop_in, wants) = renewing(
+        f"/usr/sbin/{client}", link, family, f"/run/osr/dhcp/{link}-{family}", MAC
+    )
+    name = path.rpartition("/")[2]
+    assert wants == f"[Unit]\nWants={name}\n"
+    assert drop_in == f"/run/systemd/system/sysinit.target.d/50-{name}.conf"
+    (start,) = (line for line in text.splitlines() if line.startswith("ExecStart="))
+    return name, [word.replace("$$", "$") for word in shlex.split(start.removeprefix("ExecStart="))]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("client", ["dhclient", "dhcpcd", "udhcpc"])
+def test_what_keeps_a_lease_does_not_end_with_it_and_changes_nothing(client: str, family: int) -> None:
+    client = "udhcpc6" if (client, family) == ("udhcpc", 6) else client
+    _, words = unit_of(client, family)
+    assert words[0] == f"/usr/sbin/{client}"
+    assert not {"-1", "-n", "-q", "--oneshot"} & set(words) - ({"-q"} if client == "dhclient" else set())
+    assert "/usr/lib/osr/lease" not in words
+    assert "/bin/true" in words
+    stay = {"dhclient": "-d", "dhcpcd": "--nobackground"}.get(client, "-f")
+    assert stay in words
+
+
+@pytest.mark.parametrize("link", ["eth0", "a$b", "x;y", "a@b", "bond0.5", "a{b}", "-".join("abc")])
+def test_a_unit_bears_every_name_of_a_link(link: str) -> None:
+    assert values.link_name(link) == link
+    name, words = unit_of("dhclient", 4, link)
+    assert words[1] == "-d"
+    assert words[-1] == link
+    assert set(name) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\")
+
+
+def test_dhcpcd_leaves_the_link_alone() -> None:
+    # Debian 12's, without --noconfigure, gave the link an address and routes itself, and took 4 s more; for IPv6 it
+    # took router announcements from the kernel, which then forgets the router.
+    for family in (4, 6):
+        assert "--noconfigure" in argv("dhcpcd", "eth0", family, PATH, MAC)
+    assert {"--noipv6rs", "--ia_na", f"--duid=00:03:00:01:{MAC}"} <= set(argv("dhcpcd", "eth0", 6, PATH, MAC))
+
+
+# --- what the image needs
+
+
+@pytest.mark.parametrize(
+    ("addresses", "kinds"),
+    [((), []), (("dhcp",), [4]), (("dhcp6",), [6]), (("dhcp", "dhcp6"), [4, 6]), (("10.0.0.1/24",), [])],
+)
+def test_the_image_gets_a_client_for_each_kind_of_address(addresses: tuple[str, ...], kinds: list[int]) -> None:
+    nic = Nic("eth0", MAC, "".join(addresses[:1]), more=addresses[1:])
+    needs = requires.of(Cluster(nodes=(Node("node1", 1, (nic,)),)))
+    assert needs.clients == (CLIENTS[4] if 4 in kinds else ())
+    assert needs.clients6 == (CLIENTS[6] if 6 in kinds else ())
+    assert ("client6 udhcpc6\n" in needs.as_text()) == (6 in kinds)
+    assert ("client udhcpc\n" in needs.as_text()) == (4 in kinds)
 
 
 def test_an_image_without_client() -> None:
@@ -175,9 +464,68 @@ def test_udhcpc_says_it_in_its_own_way(directory: Path) -> None:
     assert json.loads((directory / "eth0-4.json").read_text())["mask"] == "255.255.255.0"
 
 
+def test_udhcpc6_says_it_in_its_own_way(directory: Path) -> None:
+    lease.main(["bound"], {"interface": "eth0", "ipv6": "fd00::11", "dns": "fd00::53", "lease": "120"})
+    written = json.loads((directory / "eth0-6.json").read_text())
+    assert written == {"address6": "fd00::11", "dns6": "fd00::53", "seconds": "120"}
+
+
+def test_dhcpcd_may_get_the_lease_that_it_had(directory: Path) -> None:
+    lease.main([], {"reason": "REBOOT6", "interface": "eth0", "new_dhcp6_ia_na1_ia_addr1": "fd00::11"})
+    assert json.loads((directory / "eth0-6.json").read_text()) == {"address6": "fd00::11"}
+
+
+TEXTS = st.text(st.characters(blacklist_characters="\0"), max_size=50)
+NAMES = st.sampled_from([one for ones in lease._NAMES.values() for one in ones] + ["LD_PRELOAD", "new_x"]) | TEXTS
+
+
+@given(st.dictionaries(NAMES, TEXTS | TEXTS.map(lambda text: text * 1000)), TEXTS | st.sampled_from(["eth0", "a$;b"]))
+def test_the_script_writes_small_files_of_plain_texts_in_its_directory(
+    tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], link: str
+) -> None:
+    where = tmp_path_factory.mktemp("lease")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lease, "DIRECTORY", str(where / "dhcp"))
+        assert lease.main([], {**environment, "reason": "BOUND", "interface": link}) == 0
+    made = [Path(place) / name for place, _, names in os.walk(where) for name in names]
+    assert [path.parent for path in made] in ([], [where / "dhcp"])
+    for path in made:
+        assert path.name in (f"{link}-4.json", f"{link}-6.json")
+        assert path.stat().st_size < 60_000
+        found = json.loads(path.read_text(encoding="ascii"))
+        assert found.keys() <= lease._NAMES.keys()
+        assert all(type(text) is str and text.isascii() and len(text) <= 1000 for text in found.values())
+
+
+def test_an_environment_that_is_no_text_is_no_failure(directory: Path) -> None:
+    lease.main(
+        [], {"reason": "BOUND", "interface": "eth0", "new_ip_address": b"10.\xff\n".decode(errors="surrogateescape")}
+    )
+    assert json.loads((directory / "eth0-4.json").read_text()) == {"address": "10.?\n"}
+
+
+@pytest.mark.parametrize("letter", [chr(number) for number in range(256)])
+def test_the_script_knows_every_link_that_cluster_conf_may_have(directory: Path, letter: str) -> None:
+    for link in (f"a{letter}b", f"{letter}b", letter, letter * 2, letter * 15, letter * 16):
+        try:
+            values.link_name(link)
+        except values.Unfit:
+            if "/" in link or len(link) > 15:
+                lease.main([], {"reason": "BOUND", "interface": link, "new_ip_address": "10.0.0.11"})
+                assert not directory.exists()
+            continue
+        lease.main([], {"reason": "BOUND", "interface": link, "new_ip_address": "10.0.0.11"})
+        (file,) = directory.iterdir()
+        assert file.name == f"{link}-4.json"
+        file.unlink()
+        directory.rmdir()
+
+
 @pytest.mark.parametrize(
     "environment",
     [
+        {"reason": "BOUND", "interface": ".."},
+        {"reason": "BOUND", "interface": "-f"},
         {"reason": "PREINIT", "interface": "eth0"},
         {"reason": "BOUND", "interface": "../../etc/passwd"},
         {"reason": "BOUND", "interface": ""},
@@ -187,3 +535,33 @@ def test_udhcpc_says_it_in_its_own_way(directory: Path) -> None:
 def test_the_script_writes_nothing(directory: Path, environment: dict[str, str]) -> None:
     assert lease.main([], environment) == 0
     assert not directory.exists()
+
+
+# --- addresses that routers announce
+
+
+def test_any_of_several_links_will_do_and_lines_follow() -> None:
+    line = "route replace default via fd00::1 dev eth0"
+    system = Dry({"/proc/net/if_inet6": if_inet6("fd000000000000000000000000000011", 0, 0)})
+    wait = WaitAnnounced(("eth1", "eth0"), (line,))
+    assert wait.execute(system) == "fd00:0000:0000:0000:0000:0000:0000:0011 on eth0 after 0.0 s"
+    assert (system.ran, system.inputs) == ([("ip", "-batch", "-")], [f"{line}\n"])
+    assert wait.commands() == (("ip", "-batch", "-"),)
+    system.ran.clear()
+    WaitAnnounced(("eth1", "eth0")).execute(system)
+    assert system.ran == []
+
+
+def test_no_router_is_told_with_the_links() -> None:
+    system = Dry({"/proc/net/if_inet6": if_inet6(LINK_LOCAL, 0x80)}, deadline=12)
+    system.files["/sys/class/net/eth0/address"] = f"{MAC}\n"
+    with pytest.raises(OsrError, match=rf"network on eth0 \(MAC {MAC}\) or eth1 in 12 s") as caught:
+        WaitAnnounced(("eth0", "eth1")).execute(system)
+    assert "dhcp" in caught.value.hint
+    assert f"waiting for a router's announcement on eth0 (MAC {MAC}) or eth1, 5 s so far" in system.said
+
+
+def test_a_kernel_without_ipv6_is_said() -> None:
+    with pytest.raises(OsrError, match="no router announced") as caught:
+        WaitAnnounced(("eth0",)).execute(Dry(deadline=2))
+    assert "ipv6.disable" in caught.value.hint
