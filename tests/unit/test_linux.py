@@ -103,6 +103,13 @@ def test_mkdir_again_is_no_failure(fs: FakeFilesystem) -> None:
     assert os.path.isdir("/sysroot/deep")
 
 
+def test_remove_takes_a_file_or_nothing(fs: FakeFilesystem) -> None:
+    fs.create_file("/run/osr/dhcp/eth0-4.pid")
+    Linux().remove("/run/osr/dhcp/eth0-4.pid")
+    Linux().remove("/run/osr/dhcp/eth0-4.pid")
+    assert Linux().names("/run/osr/dhcp") == ()
+
+
 def test_names_are_sorted_and_empty_for_what_is_not_there(fs: FakeFilesystem) -> None:
     for name in ("eth1", "lo", "eth0"):
         fs.create_dir(f"/sys/class/net/{name}")
