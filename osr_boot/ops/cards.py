@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from osr_boot.system import System
 
@@ -52,13 +52,6 @@ def renames(system: System, there: Mapping[str, str]) -> list[tuple[str, str]]:
     lines += [(name, f"link set dev {aside[kernel]} name {name}") for name, kernel in wrong.items()]
     lines += [(name, f"link set dev {aside[name]} name {other}") for name, other in zip(strangers, free)]
     return lines
-
-
-def elsewhere(system: System, links: Sequence[str]) -> str:
-    """Return in words which other links have a carrier: the cable may be in the wrong socket."""
-    others = [name for name in system.names(NET) if name != "lo" and name not in links
-              and read(system, f"{NET}/{name}/carrier") == "1"]  # fmt: skip
-    return f"; {', '.join(others)} has one: is the cable in the wrong socket?" if others else ""
 
 
 def seen(system: System) -> str:

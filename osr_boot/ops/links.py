@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.ops import Operation, batch
-from osr_boot.ops.cards import NET, elsewhere, link_name, read, renames, seen, settled, with_mac
+from osr_boot.ops.cards import NET, link_name, read, renames, seen, settled, with_mac
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from osr_boot.system import System
 
-batch_failed = batch.failure
 _CLUSTER = "/etc/osr/cluster.json"
 TAKEN = "/run/osr/taken"
 """`LINK ADDRESS` a line: addresses of ours that others have, and that nobody shall set later"""
@@ -193,10 +192,14 @@ class WaitCarrier(Operation):
                 if now >= alone_until:
                     return f"{up[0]} after {now - begin:.1f} s, and no answer by LACP"
             elif now >= end:
+                from osr_boot.ops.probe import carriers
+
                 names = " or ".join(with_mac(system, name) for name in self.any_of)
+                others = ", ".join(carriers(system, self.any_of))
+                hint = f"; {others} has one: is the cable in the wrong socket?" if others else ""
                 raise OsrError(
                     f"no carrier on {names} after {now - begin:.0f} s",
-                    hint=f"check the cable and the switch port{elsewhere(system, self.any_of)}",
+                    hint=f"check the cable and the switch port{hint}",
                 )
             if now - spoken >= 5:
                 system.say(f"waiting for carrier on {' or '.join(self.any_of)}, {now - begin:.0f} s so far")
@@ -250,15 +253,15 @@ class SetAddresses(Operation):
 
     def _ask(self, system: System) -> tuple[set[tuple[str, str]], str]:
         """Return (link, address) of what others have, and a note. Raises OsrError of a link that the root needs."""
-        from osr_boot.ops.probe import SECONDS, survey
+        from osr_boot.ops.probe import SECONDS, is_own, survey
 
         found = survey(system, self.asked, self.gateways)
         if found.unasked:
-            system.say(f"warning: nobody was asked who else has our addresses: {found.unasked}")
-            return set(), f"not asked: {found.unasked}"
+            system.say(f"warning: not everywhere was asked who else has our addresses: {found.unasked}")
         taken = set()
         for link, address, other in found.taken:
-            text = f"{address}, the address of {link}, is used by {other} already{_whose(system, other)}"
+            whose = ", as ours: a copy of this machine" if is_own(system, link, other) else _whose(system, other)
+            text = f"{address}, the address of {link}, is used by {other} already{whose}"
             if link in self.needed:
                 hint = "take that machine out of the network, or give one of both another address"
                 raise OsrError(text, hint=f'{hint}; probe="no" for the link uses it unasked')
@@ -268,8 +271,10 @@ class SetAddresses(Operation):
             system.write(TAKEN, "".join(f"{link} {address}\n" for link, address in sorted(taken)))
         for link, gateway in found.silent:
             system.say(f"warning: the gateway {gateway} does not answer on {with_mac(system, link)}")
-        notes = [f"asked for {SECONDS} s", *(f"{address} is taken" for _, address in sorted(taken))]
-        return taken, ", ".join((*notes, *(f"gateway {gateway} is silent" for _, gateway in found.silent)))
+        notes = [f"asked for {SECONDS} s"] + ([f"not asked: {found.unasked}"] if found.unasked else [])
+        notes += [f"{address} is taken" for _, address in sorted(taken)]
+        notes += [f"gateway {gateway} is silent" for _, gateway in found.silent]
+        return taken, ", ".join(notes)
 
 
 def _plain(address: str) -> str:

@@ -68,7 +68,9 @@ def survey(system: System, asked: Iterable[tuple[str, str]], gateways: Iterable[
     taken, there = {}, set()
     for on, frame in heard:
         for link, one in wanted:
-            if on == link in macs and (other := rival(frame, one, macs[link])):
+            other = rival(frame, one, macs[link]) if on == link in macs else ""
+            # Another link of this machine in the same network answers for all its addresses.
+            if other and (other == macs[link] or not _is_ours(system, other)):
                 taken[link, one] = other
         there |= {(link, one) for link, one in routers if on == link and holder(frame, one)}
     return Survey(
@@ -181,6 +183,10 @@ def _set(system: System, cards: list[str], state: str) -> None:
         system.run(("ip", "-force", "-batch", "-"), input="".join(f"link set dev {link} {state}\n" for link in cards))
     except CommandFailed:
         return  # it shows in the carriers
+
+
+def _is_ours(system: System, mac: str) -> bool:
+    return any(read(system, f"{NET}/{link}/address") == mac for link in system.names(NET))
 
 
 def _is_member(system: System, link: str) -> bool:

@@ -12,8 +12,8 @@ from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.model import Cluster, Nic, Node
 from osr_boot.ops import Operation
 from osr_boot.ops.announced import WaitAnnounced
-from osr_boot.ops.dhcp import AskAddress
 from osr_boot.ops.cards import link_name
+from osr_boot.ops.dhcp import AskAddress
 from osr_boot.ops.files import LeaveAlone
 from osr_boot.ops.links import TAKEN, BringUp, LoadDriver, SetAddresses, WaitCarrier
 from osr_boot.packets import who_has
@@ -159,7 +159,8 @@ def test_dhcp_and_announced_addresses() -> None:
     ]
     made = plan(Nic("eth0", MAC, "auto6", gateway6="fd00::1"), server="fd00::1")
     assert made[-1] == WaitAnnounced(("eth0",))
-    assert batch(Nic("eth0", MAC, "auto6", gateway6="fd00::1"))[-1] == "route replace default via fd00::1 dev eth0 onlink"
+    lines = batch(Nic("eth0", MAC, "auto6", gateway6="fd00::1"))
+    assert lines[-1] == "route replace default via fd00::1 dev eth0 onlink"
 
 
 def test_an_address_that_the_root_does_not_need_is_asked_for_last_and_not_waited_for() -> None:
@@ -448,13 +449,27 @@ def test_a_duplicate_address_that_the_root_does_not_need_is_left_out() -> None:
     assert system.files[profile] == "[Network]\nAddress=10.0.1.11/24\n"
 
 
+def test_a_copy_of_this_machine_is_told_as_such() -> None:
+    system = machine("eth0")
+    system.heard = [answer(mac=MAC)]
+    with pytest.raises(OsrError, match=f"is used by {MAC} already, as ours: a copy of this machine"):
+        SET.execute(system)
+
+
+def test_another_link_of_this_machine_is_no_duplicate() -> None:
+    system = machine("eth0")
+    system.files["/sys/class/net/eth1/address"] = f"{MAC2}\n"
+    system.heard = [answer(mac=MAC2)]
+    assert "taken" not in SET.execute(system)
+
+
 def test_a_silent_gateway_is_told_and_no_reason_to_stop() -> None:
     system = machine("eth0")
     assert SET.execute(system) == "asked for 0.5 s, gateway 10.0.0.1 is silent"
     assert system.said == [f"warning: the gateway 10.0.0.1 does not answer on eth0 (MAC {MAC})"]
 
 
-@pytest.mark.parametrize("heard", [answer("10.0.0.12"), answer(mac=MAC), ("eth1", answer()[1]), ("eth0", b"x" * 60)])
+@pytest.mark.parametrize("heard", [answer("10.0.0.12"), ("eth1", answer()[1]), ("eth0", b"x" * 60)])
 def test_other_frames_are_no_duplicates(heard: tuple[str, bytes]) -> None:
     system = machine("eth0")
     system.heard = [heard]
@@ -477,6 +492,6 @@ def test_an_announced_address_is_waited_for() -> None:
             dry.files["/proc/net/if_inet6"] = line.format("00")
 
     system.on_pause = settle
-    assert WaitAnnounced("eth0").execute(system).startswith("fd00:0000:0000:0000:5054:00ff:fe00:0001 after 2.")
+    assert WaitAnnounced(("eth0",)).execute(system).startswith("fd00:0000:0000:0000:5054:00ff:fe00:0001 after 2.")
     with pytest.raises(OsrError, match="no router announced"):
-        WaitAnnounced("eth1").execute(Dry({"/proc/net/if_inet6": ""}, deadline=12))
+        WaitAnnounced(("eth1",)).execute(Dry({"/proc/net/if_inet6": ""}, deadline=12))

@@ -27,7 +27,7 @@ def test_full_featured() -> None:
         "network": ["LoadDriver", "BringUp", "WaitCarrier", "SetAddresses"],
         "root": ["SetHostname", "MountNfs", "CheckRoot"],
         "cdsl": ["Bind", "BindPaths"],
-        "handover": ["WriteFiles", "WriteFiles", "WriteFiles", "BindOver"],
+        "handover": ["WriteFiles", "LeaveAlone", "WriteFiles", "BindOver"],
         "shutdown": ["KeepShutdown"],
     }
 

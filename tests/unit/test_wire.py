@@ -114,7 +114,7 @@ def test_our_own_questions_are_not_heard_and_a_copy_of_this_machine_is() -> None
 @pytest.mark.parametrize(("tag", "found"), [("81000005", 0), ("81000000", 1), ("", 1)])
 def test_frames_of_a_vlan_on_the_same_card_are_somebody_elses(tag: str, found: int) -> None:
     """Tag 0 is a priority and no VLAN."""
-    code = f"other(arp(OTHER, tag=bytes.fromhex({tag!r})))\n"
+    code = f"other(arp('52:54:00:00:00:77', tag=bytes.fromhex({tag!r})))\n"
     assert len(inside(code + SURVEY % ([("eth0", "10.0.0.11")], []))[0]) == found
 
 
@@ -146,7 +146,7 @@ out = [len(heard), time.monotonic() - begin]
 os.kill(flood, 9)
 """
     count, seconds = inside(code)
-    assert 0 < count <= 4096
+    assert count <= 4096  # it may be none: what the flood has pushed out of the socket is lost
     assert seconds < 1
 
 
