@@ -64,7 +64,7 @@ SERVERS = conf(f'name="eth0" mac="{FIRST}" {ADDRESS}', root=f"10.77.0.77:{SHARED
 LATE_LINK = conf(f'name="eth0" mac="{LATE}" {ADDRESS}', f'name="eth1" mac="{FIRST}" ip="10.78.0.11" mask="24"')
 HOTPLUG = (
     "-netdev", "stream,id=late,server=off,addr.type=unix,addr.path=link2.sock",
-    "-device", "pcie-root-port,id=slot,chassis=1",
+    "-device", "pcie-root-port,id=late-slot,chassis=1",
 )  # fmt: skip
 
 
@@ -147,7 +147,8 @@ def plug_late(booted: Booted) -> None:
     """Put the card in when the node has waited for it for 20 s."""
     for _ in range(2):
         booted.node.console.wait_for(rf'waiting for link "eth0" with MAC {LATE}', UP)
-    booted.node.monitor.call("device_add", driver="virtio-net-pci", netdev="late", mac=LATE, bus="slot", id="late")
+    card = {"driver": "virtio-net-pci", "netdev": "late", "mac": LATE, "bus": "late-slot", "id": "late-card"}
+    booted.node.monitor.call("device_add", **card)
 
 
 # --- what is seen
