@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from osr_boot.errors import CommandFailed, OsrError
-from osr_boot.ops import Operation, batch
+from osr_boot.errors import OsrError
+from osr_boot.ops import Operation
 from osr_boot.ops.cards import read, with_mac
 
 TYPE_CHECKING = False
@@ -23,20 +23,10 @@ class WaitAnnounced(Operation):
 
     links: tuple[str, ...]
     """any of them will do"""
-    lines: tuple[str, ...] = ()
-    """of `ip -batch`, when the address is there"""
 
     def describe(self) -> str:
         """See Operation."""
         return f"wait for an IPv6 address on {' or '.join(self.links)}, as routers announce it"
-
-    def commands(self) -> tuple[tuple[str, ...], ...]:
-        """See Operation."""
-        return (batch.ARGV,) if self.lines else ()
-
-    def input(self) -> str:
-        """Return the batch."""
-        return "".join(f"{line}\n" for line in self.lines)
 
     def execute(self, system: System) -> str:
         """See Operation. Returns the address."""
@@ -55,11 +45,6 @@ class WaitAnnounced(Operation):
                 spoken = now
             system.pause(0.1)
         after = system.uptime() - begin
-        if self.lines:
-            try:
-                system.run(batch.ARGV, input=self.input())
-            except CommandFailed as error:
-                raise batch.failure(system, error, self.lines) from None
         return f"{found[1]}{f' on {found[0]}' if len(self.links) > 1 else ''} after {after:.1f} s"
 
 
@@ -70,5 +55,7 @@ def settled(system: System, links: Sequence[str], scope: str) -> tuple[str, str]
         words = line.split()
         ours = len(words) == 6 and words[5] in links and words[3] == scope
         if ours and not int(words[4], 16) & (_TENTATIVE | _FAILED):
-            return words[5], ":".join(words[0][place : place + 4] for place in range(0, 32, 4))
+            from _socket import AF_INET6, inet_ntop
+
+            return words[5], inet_ntop(AF_INET6, bytes.fromhex(words[0]))
     return None

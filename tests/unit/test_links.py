@@ -492,6 +492,6 @@ def test_an_announced_address_is_waited_for() -> None:
             dry.files["/proc/net/if_inet6"] = line.format("00")
 
     system.on_pause = settle
-    assert WaitAnnounced(("eth0",)).execute(system).startswith("fd00:0000:0000:0000:5054:00ff:fe00:0001 after 2.")
+    assert WaitAnnounced(("eth0",)).execute(system).startswith("fd00::5054:ff:fe00:1 after 2.")
     with pytest.raises(OsrError, match="no router announced"):
         WaitAnnounced(("eth1",)).execute(Dry({"/proc/net/if_inet6": ""}, deadline=12))
