@@ -111,7 +111,7 @@ def dhcp_with_text(server: Server) -> None:
     """The node's address by DHCP, and with it a root path, and options with what a shell would obey."""
     server.run(
         f"dnsmasq --port=0 --interface=br0 --dhcp-range=10.77.0.0,static,255.255.255.0 --dhcp-host={FIRST},10.77.0.11"
-        " --dhcp-option=3,10.77.0.1 --dhcp-option=17,'10.77.0.66:/evil' --dhcp-option=6,10.77.0.1"
+        " --dhcp-option=3,10.77.0.1 --dhcp-option-force=17,'10.77.0.66:/evil' --dhcp-option=6,10.77.0.1"
         " --dhcp-option=15,'x;touch${IFS}/run/osr-test;$(touch /run/osr-test)'"
         " --dhcp-option=12,'`touch /run/osr-test`'"
     )
@@ -147,8 +147,8 @@ def plug_late(booted: Booted) -> None:
     """Put the card in when the node has waited for it for 20 s."""
     for _ in range(2):
         booted.node.console.wait_for(rf'waiting for link "eth0" with MAC {LATE}', UP)
-    card = {"driver": "virtio-net-pci", "netdev": "late", "mac": LATE, "bus": "late-slot", "id": "late-card"}
-    booted.node.monitor.call("device_add", **card)
+    add = booted.node.monitor.call
+    add("device_add", driver="virtio-net-pci", netdev="late", mac=LATE, bus="late-slot", id="late-card")
 
 
 # --- what is seen
