@@ -14,8 +14,11 @@ _NOTHING = ("", "none", "not specified", "to be filled by o.e.m.", "default stri
 
 def gather(*, sys_directory: str = "/sys") -> Facts:
     """Return the links of this machine in the kernel's order, and its DMI values."""
-    names = sorted(netifaces.interfaces(), key=lambda name: _index(f"{sys_directory}/class/net/{name}"))
-    links = tuple(Link(name, mac) for name in names if (mac := _mac(name)))
+    net = f"{sys_directory}/class/net"
+    names = sorted(netifaces.interfaces(), key=lambda name: _index(f"{net}/{name}"))
+    # The members of a bond all carry its address, which dracut lets the kernel draw by lot.
+    macs = ((name, _text(f"{net}/{name}/bonding_slave/perm_hwaddr").lower() or _mac(name)) for name in names)
+    links = tuple(Link(name, mac) for name, mac in macs if mac)
     dmi = f"{sys_directory}/class/dmi/id"
     return Facts(
         links,

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import netifaces
 import pytest
 
 from osr_boot import clusterconf, compiled, identity
 from osr_boot.errors import IdentityError, NotYet
+from osr_boot.facts import gather
 from osr_boot.identity import identify
 from osr_boot.model import Cluster, Cmdline, Dmi, Facts, Link, Nic, Node, RootVolume
 from osr_boot.value import replace
@@ -259,3 +263,14 @@ def test_an_unknown_machine_without_links_or_nodes() -> None:
     assert "no link was found" in text
     assert '<clusternode name="node1" nodeid="1">' in text
     assert 'name="SERVER:/PATH"' in text
+
+
+def test_a_member_of_a_bond_has_its_own_address_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both carry the bond's, and in a static initrd dracut has made it before anybody asks who this is."""
+    monkeypatch.setattr(netifaces, "interfaces", lambda: ["eth0", "bond0"])
+    monkeypatch.setattr(netifaces, "ifaddresses", lambda _: {netifaces.AF_LINK: [{"addr": "86:7C:47:B9:56:DE"}]})
+    slave = tmp_path / "class/net/eth0/bonding_slave"
+    slave.mkdir(parents=True)
+    (slave / "perm_hwaddr").write_text("52:54:00:77:00:01\n")
+    found = gather(sys_directory=str(tmp_path)).nics
+    assert found == (Link("eth0", "52:54:00:77:00:01"), Link("bond0", "86:7c:47:b9:56:de"))

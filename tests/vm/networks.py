@@ -124,15 +124,15 @@ def same_address(server: Server) -> None:
 
 def cable_elsewhere(server: Server) -> None:
     """The socket of the node's first link is not in the network of the root."""
-    server.run("ip link set eth0 nomaster")
+    server.run("ip link set eth0 nomaster down")
 
 
 def slow_switch(booted: Booted) -> None:
     """The switch passes nothing for 30 s after the link came up, as spanning tree does."""
     server = booted.server
-    server.run("ip link set eth0 nomaster")
+    server.run("ip link set eth0 nomaster down")
     booted.node.console.wait_for(r"attempt 1: .*(timed out|No route)", UP)
-    server.run("sleep 30; ip link set eth0 master br0", timeout=90)
+    server.run("sleep 30; ip link set eth0 master br0 up", timeout=90)
 
 
 def flapping(booted: Booted) -> None:
