@@ -33,7 +33,7 @@ STATIC_ON = (
     "root=nfs4:10.77.0.1:/srv/root rw ip=10.77.0.11::10.77.0.1:255.255.255.0::{link}:none ifname=eth0:52:54:00:77:00:01"
 )
 BOTH = (networks.FIRST, networks.SECOND)
-NETWORKD = "[Match]\nName=e*\n[Network]\nAddress=10.99.0.2/24\n"
+NETWORKD = "[Match]\nName=e*\n[Network]\nKeepConfiguration=no\nAddress=10.99.0.2/24\n"
 NM = "[connection]\nid=more\ntype=ethernet\nautoconnect=true\n[ipv4]\nmethod=manual\naddress1=10.99.0.2/24\n"
 INTERFACES = "auto lo eth0\niface lo inet loopback\niface eth0 inet static\n  address 10.99.0.2/24\n"
 # node N has the serial number OSR-N

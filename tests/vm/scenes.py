@@ -125,8 +125,11 @@ open("/sys/firmware/efi/efivars/{name}", "wb").write(struct.pack("<I", 7) + text
 
 
 def enable_networkd(server: Server) -> None:
-    """networkd runs, with a profile for every link that would take the address away."""
-    profile = "[Match]\\nName=e*\\n[Network]\\nAddress=10.99.0.1/24\\nDHCP=yes\\n"
+    """networkd runs, with a profile for every link that would take the address away.
+
+    By itself networkd keeps what is configured where the root comes over the network; source: man systemd.network.
+    """
+    profile = "[Match]\\nName=e*\\n[Network]\\nKeepConfiguration=no\\nAddress=10.99.0.1/24\\nDHCP=yes\\n"
     wants = f"{ROOT}/etc/systemd/system/multi-user.target.wants"
     server.run(f"printf '{profile}' > {ROOT}/etc/systemd/network/10-all.network")
     server.run(f"mkdir -p {wants}; ln -sf /lib/systemd/system/systemd-networkd.service {wants}/")
