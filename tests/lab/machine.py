@@ -55,9 +55,11 @@ class Link:
         """QEMU's words for the link."""
         side = "on" if self.listens else "off"
         rom = "" if self.boot_rom else ",romfile="
+        # An aggregate takes a card only if its speed is known.
+        speed = ",speed=1000,duplex=full"
         return [
             "-netdev", f"stream,id=link{number},server={side},addr.type=unix,addr.path={self.name}.sock",
-            "-device", f"virtio-net-pci,netdev=link{number},mac={self.mac}{rom}",
+            "-device", f"virtio-net-pci,netdev=link{number},mac={self.mac}{speed}{rom}",
         ]  # fmt: skip
 
 
