@@ -11,11 +11,8 @@ import signal
 import socket
 import stat
 import struct
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -336,26 +333,6 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def started() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Start a shell's script that says when it has begun, and end it after the test."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(script: str, **options: Any) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, **options)
-        running.append(child)
-        assert child.stdout
-        assert child.stdout.readline() == b"begun\n"
-        return child
-
-    yield start
-    for child in running:
-        child.kill()
-        child.wait()
-        assert child.stdout
-        child.stdout.close()
-
-
 def everything(root: Path) -> dict[bytes, tuple[object, ...]]:
     """Return a portrait without what belongs to the lock, and the time of the top, where the journal comes and goes."""
     return {path: said for path, said in portrait(root).items() if path not in (b"", b"/.osr-cdsl-lock")}
@@ -376,31 +353,17 @@ def while_it_is_copied(monkeypatch: pytest.MonkeyPatch, times: int, act: Callabl
     return begun
 
 
-@pytest.fixture
-def busy() -> Iterator[Path]:
-    """A root in memory, where no writer waits for a disk, and large enough for one to have its turn."""
-    if not os.access("/dev/shm", os.W_OK):
-        pytest.skip("cannot be had here: /dev/shm")
-    with tempfile.TemporaryDirectory(prefix="osr-cdsl-", dir="/dev/shm") as name:
-        for number in range(3000):
-            (Path(name) / f"var/log/{number % 10}").mkdir(parents=True, exist_ok=True)
-            file(Path(name) / f"var/log/{number % 10}/{number}")
-        cdsl(Path(name), "init", "--nodes", "2")
-        yield Path(name)
-
-
-def test_what_goes_on_changing_is_refused(busy: Path, started: Callable[..., Any]) -> None:
-    writer = started(f"echo begun; while :; do echo line; done >> {busy}/var/log/0/0")
-    before = [path for path in everything(busy) if not path.startswith(b"/var/log/0/0")]
-    said = cdsl(busy, "create", "-a", "/var")
-    assert writer.poll() is None
+def test_what_goes_on_changing_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = root / "var/log/0/0"
+    before = [path for path in everything(root) if path != b"/var/log/0/0"]
+    with monkeypatch.context() as patch:
+        while_it_is_copied(patch, 99, lambda number: file(log, "line\n" * number))
+        said = cdsl(root, "create", "-a", "/var")
     assert said.status == 1
-    assert f"osr: /var changes while it is copied: {busy}/var/log/0/0\n  stop what writes there" in said.err
-    assert [path for path in everything(busy) if not path.startswith(b"/var/log/0/0")] == before
-    writer.kill()
-    writer.wait()
-    assert cdsl(busy, "create", "-a", "/var").status == 0
-    assert portrait(busy / "cluster/cdsl/2/var") == portrait(busy / "cluster/cdsl/1/var")
+    assert f"osr: /var changes while it is copied: {log}\n  stop what writes there" in said.err
+    assert [path for path in everything(root) if path != b"/var/log/0/0"] == before
+    assert cdsl(root, "create", "-a", "/var").status == 0
+    assert portrait(root / "cluster/cdsl/2/var") == portrait(root / "cluster/cdsl/1/var")
 
 
 def test_what_has_changed_is_copied_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -507,13 +470,17 @@ def test_what_cp_does_not_find_any_more(root: Path, monkeypatch: pytest.MonkeyPa
     assert portrait(root / "cluster/cdsl/2/var") == portrait(root / "cluster/cdsl/default/var")
 
 
-def test_files_that_come_and_go(busy: Path, started: Callable[..., Any]) -> None:
-    started(f"cd {busy}/var/log; echo begun; while :; do : > 0/new; mv 0/new 1/new; rm 1/new; done")
-    said = cdsl(busy, "create", "-a", "/var")
+def test_files_that_come_and_go(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def come_or_go(number: int) -> None:
+        new = root / "var/log/0/new"
+        file(new) if number % 2 else new.unlink()
+
+    while_it_is_copied(monkeypatch, 99, come_or_go)
+    said = cdsl(root, "create", "-a", "/var")
     assert said.status == 1
     assert "/var changes while it is copied" in said.err
-    assert (busy / "var").is_dir()
-    assert not list(busy.glob("cluster/cdsl/*/*.osr-new*"))
+    assert (root / "var").is_dir()
+    assert not list(root.glob("cluster/cdsl/*/*.osr-new*"))
 
 
 def test_a_tree_that_goes_away_under_a_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
