@@ -93,7 +93,7 @@ class MountNfs(Operation):
         server = _split(source)[0].strip("[]")
         port = port_of(self.options)
         # A server that is off would hold mount.nfs for minutes. A name is mount.nfs' to look up.
-        reason = system.reach(server, port, _SECONDS) if port and _is_address(server) else ""
+        reason = system.reach(server, port, _SECONDS) if port and number(server) else ""
         if reason == "Connection refused" and port == _PORT_MAPPER:
             reason = ""  # the machine is there: what mount.nfs says of it is more exact
         said, status, hint = reason, 0, ""
@@ -139,7 +139,7 @@ def _number(text: str) -> int:
 def _where(system: System, source: str, reason: str) -> tuple[str, str]:
     """Return in words where a server answers that was not reached, and what helps then; for a boot that fails."""
     server = _split(source)[0].strip("[]")
-    if not _is_address(server):
+    if not number(server):
         return "", ""
     from osr_boot.ops.probe import diagnose, way
 
@@ -261,15 +261,8 @@ def _split(name: str) -> tuple[str, str]:
     return server, path
 
 
-def _is_address(server: str) -> bool:
-    try:
-        return bool(number(server))
-    except (OSError, ValueError):
-        return False
-
-
 def _is_ipv6(text: str) -> bool:
-    return ":" in text and _is_address(text.strip("[]"))
+    return ":" in text and bool(number(text.strip("[]")))
 
 
 def _bracketed(server: str) -> str:
@@ -277,5 +270,4 @@ def _bracketed(server: str) -> str:
 
 
 def _is_ipv4(text: str) -> bool:
-    parts = text.split(".")
-    return len(parts) == 4 and all(part.isdigit() and len(part) < 4 and int(part) < 256 for part in parts)
+    return ":" not in text and bool(number(text))

@@ -41,23 +41,18 @@ def run(system: System, lines: Sequence[Line], needed: Collection[str]) -> list[
     while left:
         try:
             system.run(ARGV, input="".join(f"{line}\n" for _, line in left))
+            break
         except CommandFailed as error:
-            number = _number(error)
-            if not 0 < number <= len(left):
-                raise failure(system, error, [line for _, line in left]) from None
-            link, line = left[number - 1]
-            freed = _free(system, line, error)
-            if freed:
+            told, number = failure(system, error, [line for _, line in left]), _number(error)
+            link, line = left[number - 1] if 0 < number <= len(left) else ("", "")
+            if freed := _free(system, line, error):
                 left = [(link, freed), *left[number - 1 :]]
                 continue
-            told = failure(system, error, [line for _, line in left])
-            if link in needed:
+            if not link or link in needed:
                 raise told from None
             system.say(f"warning: {told.message}; going on without {link}")
             given_up.append(link)
             left = without(left[number:], {link})
-            continue
-        break
     return given_up
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from osr_boot.cdsl import identity, planning, upkeep
+from osr_boot.cdsl import identity, lock, planning, upkeep
 from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl.change import Change
 from osr_boot.cdsl.check import faults
@@ -17,14 +17,17 @@ from osr_boot.cdsl.inventory import Inventory
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl
 from osr_boot.cdsl.perform import perform
 from osr_boot.model import Cluster
+from tests.unit.command import written
 
 
 def tree(root: str) -> dict[str, str]:
-    """Return everything below a directory: path to kind, mode and content."""
+    """Return everything below a directory but the lock: path to kind, mode and content."""
     found = {}
     for directory, names, files in os.walk(root):
         for name in (*names, *files):
             path = os.path.join(directory, name)
+            if name == lock.NAME:
+                continue
             mode = oct(os.lstat(path).st_mode)
             if os.path.islink(path):
                 held = f"-> {os.readlink(path)}"
@@ -36,15 +39,14 @@ def tree(root: str) -> dict[str, str]:
 
 def new_root(root: Path, *, trees: bool = True) -> None:
     """Make a root with content, and two nodes with their trees."""
-    for path, text in {
+    files = {
         "var/log/messages": "one\ntwo\n",
         "var/lib/dpkg/status": "installed\n",
         "etc/sysconfig/network": "HOSTNAME=x\n",
         "etc/fstab": "none\n",
         "usr/bin/true": "#!/bin/sh\n",
-    }.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
+    }
+    written(root, files)
     (root / "var/run").symlink_to("../run")
     (root / "var/log").chmod(0o750)
     (root / "var/odd \n name").write_text("odd")
@@ -129,7 +131,7 @@ def led_astray(disk: Disk) -> None:
 
 HOSTS = create("etc/sysconfig/network")
 VAR, LIB, DPKG = create("var"), create("var/lib", SHARED), create("var/lib/dpkg")
-COMMANDS: dict[str, tuple[list[Callable[[Disk], Any]], Callable[[Disk], Change]]] = {
+CHANGES: dict[str, tuple[list[Callable[[Disk], Any]], Callable[[Disk], Change]]] = {
     "init": ([], lambda disk: planning.init(Inventory(nodes=("1", "2")), disk)),
     "create host-dependent directory": ([], VAR),
     "create host-dependent file": ([], create("etc/sysconfig/network")),
@@ -170,8 +172,8 @@ COMMANDS: dict[str, tuple[list[Callable[[Disk], Any]], Callable[[Disk], Change]]
 
 
 def prepared(name: str, root: Path) -> Callable[[Disk], Change]:
-    """Make a root as it is before a change of COMMANDS; return what plans that change."""
-    before, command = COMMANDS[name]
+    """Make a root as it is before a change of CHANGES; return what plans that change."""
+    before, command = CHANGES[name]
     root.mkdir()
     new_root(root, trees=name != "init")
     disk = Disk(str(root))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,14 @@ class Said:
     status: int
     out: str
     err: str
+
+
+def written(root: Path, files: Mapping[str, str]) -> Path:
+    """Write files below a directory, each with the directories around it. Returns the directory."""
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
 
 
 def osr(*words: str, program: str = "osr") -> Said:

@@ -21,7 +21,7 @@ from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.layout import SHARED
 from osr_boot.cdsl.perform import perform, recover
 from osr_boot.errors import OsrError
-from tests.unit.cdsl_changes import COMMANDS, VAR, copy_of, create, differ, new_root, prepared, same_key, tree
+from tests.unit.cdsl_changes import CHANGES, VAR, copy_of, create, differ, new_root, prepared, same_key, tree
 
 pytestmark = pytest.mark.programs  # cp
 
@@ -90,7 +90,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture(params=COMMANDS)
+@pytest.fixture(params=CHANGES)
 def case(request: pytest.FixtureRequest, directory: Path) -> tuple[Path, Callable[[Disk], Change]]:
     """A root before the command, and the command."""
     root = directory / "before"

@@ -13,7 +13,7 @@ from osr_boot import cli
 from osr_boot.cdsl import old
 from osr_boot.cdsl.disk import Disk
 from osr_boot.commands import OLD_NAMES
-from tests.unit.command import Said, osr
+from tests.unit.command import GOOD, Said, osr, written
 from tests.unit.test_docs import block, rows, section, text
 
 pytestmark = pytest.mark.usefixtures("as_root")
@@ -26,16 +26,13 @@ ROWS = rows(section(DOCUMENT, "## The programs of old"))[1:]
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """What lies on /mnt/newroot before."""
-    good = Path(__file__).parents[1] / "golden/findings/good.conf"
-    for path, content in {
+    files = {
         "var/log/messages": "one\n",
         "var/lib/dpkg/status": "installed\n",
         "etc/sysconfig/network": "HOSTNAME=x\n",
-        "etc/cluster/cluster.conf": good.read_text(),
-    }.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(content)
-    return tmp_path
+        "etc/cluster/cluster.conf": Path(GOOD).read_text(),
+    }
+    return written(tmp_path, files)
 
 
 def typed(line: str, root: Path) -> Said:

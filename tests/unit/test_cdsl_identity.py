@@ -14,7 +14,7 @@ from osr_boot.cdsl.identity import hosts
 from osr_boot.errors import CommandFailed
 from osr_boot.linux import Linux
 from osr_boot.model import Cluster, Node
-from tests.unit.command import cdsl
+from tests.unit.command import cdsl, written
 from tests.unit.test_docs import rows, section
 from tests.unit.test_docs import text as document
 
@@ -28,7 +28,7 @@ IDS = ("2a02ec4692db40459b6d17dbd826d8eb", "2e84fe6d980848a9b820761929ef6870")
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for path, text in {
+    files = {
         "etc/cluster/cluster.conf": GOOD.read_text(),
         "etc/machine-id": f"{MACHINE}\n",
         "etc/hostname": "installed\n",
@@ -43,9 +43,8 @@ def root(tmp_path: Path) -> Path:
         "var/lib/dhcp/dhclient.leases": "lease\n",
         "var/lib/systemd/catalog": "for all\n",
         "var/log/journal/x/system.journal": "lines\n",
-    }.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
+    }
+    written(tmp_path, files)
     (tmp_path / "etc/machine-id").chmod(0o444)
     (tmp_path / "etc/ssh/ssh_host_ed25519_key").chmod(0o600)
     for words in (("init",), ("create", "-a", "/var", "-s", "/var/lib")):

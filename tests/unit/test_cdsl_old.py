@@ -15,12 +15,11 @@ from osr_boot.cdsl import old
 from osr_boot.commands import OLD_NAMES
 from osr_boot.errors import CommandFailed
 from osr_boot.linux import Linux
-from tests.unit.command import Said, osr
+from tests.unit.command import GOOD, Said, osr, written
 from tests.unit.test_cdsl_inventory import OLD_1
 
 pytestmark = pytest.mark.usefixtures("as_root")
 
-GOOD = str(Path(__file__).parents[1] / "golden/findings/good.conf")
 ROOT = ("--root=/r",)
 TABLE: dict[str, tuple[str, str]] = {
     # typed: meant
@@ -116,11 +115,8 @@ def test_every_option_of_the_old_programs_is_in_the_table() -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for path in ("var/lib/dpkg/status", "etc/sysconfig/network", "etc/cluster/cluster.conf"):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text("installed\n")
-    (tmp_path / "etc/cluster/cluster.conf").write_text(Path(GOOD).read_text())
-    return tmp_path
+    files = dict.fromkeys(("var/lib/dpkg/status", "etc/sysconfig/network"), "installed\n")
+    return written(tmp_path, {**files, "etc/cluster/cluster.conf": Path(GOOD).read_text()})
 
 
 def run(root: Path, program: str, *words: str) -> Said:

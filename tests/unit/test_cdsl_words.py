@@ -14,7 +14,7 @@ from osr_boot.cdsl import oldxml, paths, session
 from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.inventory import Inventory
 from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, Cdsl, Layout
-from tests.unit.command import GOOD, cdsl
+from tests.unit.command import GOOD, cdsl, written
 from tests.unit.test_cdsl_inventory import OLD_1, OLD_2
 
 pytestmark = [pytest.mark.programs, pytest.mark.usefixtures("as_root")]  # cp
@@ -23,10 +23,8 @@ pytestmark = [pytest.mark.programs, pytest.mark.usefixtures("as_root")]  # cp
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A root with CDSLs for two nodes."""
-    root = tmp_path / "root"
-    for path in ("var/lib/dpkg/status", "etc/sysconfig/network", "etc/hosts", "etc/motd"):
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text("installed\n")
+    paths = ("var/lib/dpkg/status", "etc/sysconfig/network", "etc/hosts", "etc/motd")
+    root = written(tmp_path / "root", dict.fromkeys(paths, "installed\n"))
     cdsl(root, "init", "--nodes", "2")
     cdsl(root, "create", "-a", "/var", "-s", "/var/lib", "-a", "/etc/sysconfig/network")
     return root
@@ -360,8 +358,7 @@ def test_quiet_and_verbose(root: Path) -> None:
 
 def old(root: Path, text: str, path: str) -> None:
     (root / inventories.PATH).unlink()
-    (root / path).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_text(text)
+    written(root, {path: text})
 
 
 def test_migrate_an_inventory_that_lies_in_a_cdsl(root: Path) -> None:
