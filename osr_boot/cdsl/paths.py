@@ -7,24 +7,24 @@ from osr_boot.cdsl.layout import owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from osr_boot.cdsl.inventory import Inventory
 
 
-def asked(words: Iterable[str], nodes: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield (path, nodes) of `PATH [NODE...] [PATH [NODE...]...]`: after a path, the name of a known node is a node."""
+def asked(words: Iterable[str], nodes: Iterable[str]) -> Iterable[tuple[str, tuple[str, ...]]]:
+    """Return (path, nodes) of each of `PATH [NODE...] [PATH [NODE...]...]`.
+
+    After a path, the name of a known node is a node.
+    """
     known = set(nodes)
-    path, given = "", list[str]()
+    found: list[tuple[str, list[str]]] = []
     for word in words:
-        if path and word in known:
-            given.append(word)
-            continue
-        if path:
-            yield path, tuple(given)
-        path, given = word, []
-    if path:
-        yield path, tuple(given)
+        if found and word in known:
+            found[-1][1].append(word)
+        else:
+            found.append((word, []))
+    return ((path, tuple(given)) for path, given in found)
 
 
 def absolute(word: str, here: str) -> str:

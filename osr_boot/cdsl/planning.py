@@ -93,7 +93,11 @@ def add_node(inventory: Inventory, disk: Disk, name: str) -> Change:
         raise OsrError(f"/{path} is there, and not in the inventory", hint="move it away, or `osr cdsl check --repair`")
     if disk.kind(template) != "directory":
         raise OsrError(f"the template /{template} is missing", hint="`osr cdsl check` says what else is")
+    # The template has a copy of what is for some nodes, and so has what is copied from it.
+    limited = [replace(cdsl, nodes=(*cdsl.nodes, name)) for cdsl in inventory.cdsls if cdsl.nodes]
     after = replace(inventory, nodes=(*inventory.nodes, name))
+    for cdsl in limited:
+        after = after.having(cdsl)
     staged = beside(path, NEW)
     return Change(
         f"add node {name}", copies=((template, staged),), moves=((staged, path),), inventory=inventories.dumps(after)
@@ -113,7 +117,7 @@ def _hostdependent(after: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Ch
     link = beside(place, NEW)
     homes = [(place, lies[current]), *((beside(one, NEW), one) for one in others)]
     made = Change(
-        f"make /{path} host-dependent",
+        f"make /{path} host-dependent{_for_whom(cdsl)}",
         made=tuple(_parents(disk, place, lies.values())),
         copies=tuple((place, beside(one, NEW)) for one in others),
         links=_links(after, cdsl, [place]),
@@ -149,7 +153,7 @@ def _shared(after: Inventory, disk: Disk, cdsl: Cdsl, current: str, *, backup: b
     for place in stands.values():
         directories += _parents(disk, stands[current], [place])
     made = Change(
-        f"make /{path} shared",
+        f"make /{path} shared{_for_whom(cdsl)}",
         made=tuple(dict.fromkeys(directories)),
         links=_links(after, cdsl, stands.values()),
         points=_points(cdsl, stands[current], stands.values()),
@@ -230,6 +234,10 @@ def _own_again(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Chang
         trash=tuple(old for _, old in links),
         emptied=tuple(_emptied([lies], [layout.shared])),
     )
+
+
+def _for_whom(cdsl: Cdsl) -> str:
+    return f" for {', '.join(cdsl.nodes)}" if cdsl.nodes else ""
 
 
 def _notes(cdsl: Cdsl, disk: Disk, place: str) -> tuple[str, ...]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 # What is no file of the root's: made anew by every boot, or CDSLs' own.
 _NEVER = ("proc", "sys", "dev", "run", "tmp")
+# What a boot reads before it binds the node's tree: cluster.conf, osr that reads it, and whether there is an init.
+_SYSTEM = ("bin", "sbin", "lib", "lib64")
+_BEFORE = ("etc", "etc/cluster", "etc/cluster/cluster.conf", "usr", *_SYSTEM, *(f"usr/{name}" for name in _SYSTEM))
 
 
 class Already(OsrError):
@@ -37,6 +40,9 @@ def refuse(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> None:
             raise OsrError(f"/{path} belongs to the CDSLs themselves", hint="name what is to differ between nodes")
     if path.split("/")[0] in _NEVER:
         raise OsrError(f"/{path} is made anew by every boot, and each node's own already", hint="leave it as it is")
+    if path in _BEFORE and disk.exists("sbin/init"):
+        reason = f"/{path} is read by a boot before it knows which node this is"
+        raise OsrError(reason, hint="name what in it is to differ between nodes")
     around = parent(path, inventory.cdsls)
     if around and around.kind == cdsl.kind:
         raise OsrError(f"/{path} is in /{around.path}, which is {_words(around.kind)} as a whole", hint="nothing to do")
@@ -48,7 +54,10 @@ def refuse(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> None:
     inner = children(path, inventory.cdsls)
     if inner:
         raise OsrError(f"/{path} has a CDSL in it: /{inner[0].path}", hint=f"`osr cdsl remove /{inner[0].path}` first")
-    place = next(iter(places(path, inventory.trees, layout, inventory.cdsls)))[1]
+    if around and around.nodes and not set(cdsl.nodes or inventory.nodes) <= set(around.nodes):
+        reason = f"/{path} is in /{around.path}, which is for {', '.join(around.nodes)} only"
+        raise OsrError(reason, hint="name nodes among these, or none")
+    place = next(iter(places(path, inventory.trees_of(cdsl), layout, inventory.cdsls)))[1]
     parts = place.split("/")
     for number in range(1, len(parts)):
         above = "/".join(parts[:number])

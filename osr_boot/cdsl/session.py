@@ -131,7 +131,12 @@ def read(disk: Disk, *, needed: bool = True) -> Inventory:
 
 
 def path(options: argparse.Namespace, word: str, inventory: Inventory) -> str:
-    """Return the path that a person means, relative to the root; with --resolved, exactly what was typed."""
+    """Return the path that a person means, relative to the root; with --resolved, exactly what was typed.
+
+    Raises ConfigError if it is none.
+    """
+    if not word:
+        raise ConfigError('"" is no path', hint="is a variable of the shell empty?")
     if options.resolved:
         return inventories.normal(word)
     top = os.path.realpath(root(options)).rstrip("/")

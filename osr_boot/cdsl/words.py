@@ -87,6 +87,7 @@ def create(options: argparse.Namespace) -> int:
                 kind = SHARED if option == "-s" else HOSTDEPENDENT
                 around = parent(path, all_)
                 style = options.style or (around.style if around else LINK)
+                nodes = nodes or (around.nodes if around else ())
                 made.append(Cdsl(path, kind, style, nodes, session.now(), options.optional and style == BIND))
                 all_ = all_.having(made[-1])
         for cdsl in made:

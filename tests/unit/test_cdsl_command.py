@@ -66,6 +66,39 @@ def test_no_node_is_called_as_the_detour(tmp_path: Path) -> None:
     assert 'a node\'s tree cannot be called "cluster"' in cdsl(tmp_path, "node-add", "cluster").err
 
 
+@pytest.mark.parametrize("path", ["/etc", "/usr", "/sbin", "/usr/lib", "/etc/cluster/cluster.conf"])
+@pytest.mark.parametrize("style", ["link", "bind"])
+def test_what_a_boot_reads_before_it_has_the_nodes_tree_stays(root: Path, path: str, style: str) -> None:
+    for name in ("usr/sbin", "usr/lib", "etc/cluster"):
+        (root / name).mkdir(parents=True)
+    (root / "etc/cluster/cluster.conf").touch()
+    (root / "usr/sbin/init").symlink_to("../lib/systemd/systemd")
+    (root / "sbin").symlink_to("usr/sbin")
+    cdsl(root, "init", "--nodes", "2")
+    said = cdsl(root, "create", "--style", style, "-a", path)
+    assert (said.status, said.err.splitlines()) == (
+        1,
+        [
+            f"osr: {path} is read by a boot before it knows which node this is",
+            "  name what in it is to differ between nodes",
+        ],
+    )
+    assert cdsl(root, "create", "--style", style, "-a", "/etc/sysconfig").status == 0
+
+
+def test_a_new_node_gets_what_is_for_some_nodes(root: Path) -> None:
+    cdsl(root, "init", "--nodes", "2")
+    assert cdsl(root, "create", "-a", "/var", "2").out == "make /var host-dependent for 2\n"
+    wrong = cdsl(root, "create", "-s", "/var/lib", "1", "2").err
+    assert wrong == "osr: /var/lib is in /var, which is for 2 only\n  name nodes among these, or none\n"
+    assert cdsl(root, "create", "-s", "/var/lib").out == "make /var/lib shared for 2\n"
+    assert cdsl(root, "node-add", "3").status == 0
+    listed = json.loads(cdsl(root, "list", "--json").out)["cdsls"]
+    assert [one["nodes"] for one in listed] == [["2", "3"], ["2", "3"]]
+    assert os.readlink(root / "cluster/cdsl/3/var/lib") == "../../cluster/shared/var/lib"
+    assert (cdsl(root, "check").status, cdsl(root, "show", "/var").status) == (0, 0)
+
+
 def test_the_sequence_of_the_howto(root: Path) -> None:
     assert cdsl(root, "init", "--nodes", "2").out == "make the directories for CDSLs\n"
     for words in (("-a", "/var"), ("-s", "/var/lib"), ("-a", "/etc/sysconfig/network")):
@@ -123,6 +156,12 @@ def test_the_answers_of_programs(root: Path) -> None:
         (("create", "-a", "/etc", "1", "--node", "2"), 2, "node 2 is not among the nodes of /etc"),
         (("create", "-a", "/etc", "--force"), 1, "whose content is kept?"),
         (("create",), 2, "which path?"),
+        (("create", "-a", ""), 2, '"" is no path'),
+        (("create", "-a", "/etc", ""), 2, '"" is no path'),
+        (("create", "--resolved", "-s", ""), 2, '"" is no path'),
+        (("remove", ""), 2, '"" is no path'),
+        (("show", ""), 2, '"" is no path'),
+        (("check", ""), 2, '"" is no path'),
         (("remove", "/etc", "--from", "1"), 1, "/etc is no CDSL"),
         (("remove", "/var"), 1, "whose content stays?"),
         (("node-add", "../x"), 2, 'a node\'s tree cannot be called "../x"'),
