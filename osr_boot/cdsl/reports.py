@@ -12,7 +12,7 @@ from osr_boot.errors import ConfigError, OsrError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from osr_boot.cdsl.change import Change
     from osr_boot.cdsl.fault import Fault
@@ -104,7 +104,7 @@ def get(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Print every fault, or mend what can be mended. Returns 1 if one is left."""
+    """Print every fault, or mend what can be mended and print what is left. Returns 1 if one is left."""
     root = session.root(options)
     disk = Disk(root)
     if options.repair:  # what was interrupted is finished or undone first, and is no fault
@@ -135,8 +135,9 @@ def check(options: argparse.Namespace) -> int:
     if options.json:
         more = {"dry_run": options.dry_run, "changes": done} if options.repair else {}
         session.answer(faults=plain(found), **more)
-    elif not options.repair and not options.quiet:
-        say_faults(found)
+    elif not options.quiet:
+        # A dry run has told what it would mend.
+        say_faults(fault for fault in found if not (options.repair and options.dry_run and fault.change))
     return 1 if found else 0
 
 
@@ -154,7 +155,7 @@ def plain(found: Sequence[Fault]) -> list[dict[str, str]]:
     return [{key: vars(fault)[key] for key in ("path", "place", "message", "remedy")} for fault in found]
 
 
-def say_faults(found: Sequence[Fault]) -> None:
+def say_faults(found: Iterable[Fault]) -> None:
     """Print faults, each with what mends it."""
     for fault in found:
         session.say(f"/{fault.place}: {fault.message}\n  {fault.remedy}")

@@ -176,9 +176,16 @@ def test_whose_it_is_is_not_guessed(root: Path) -> None:
 
 def test_what_is_lost_is_said(root: Path) -> None:
     shutil.rmtree(root / "cluster/shared/var/lib")
-    said = cdsl(root, "check", "--repair")
-    assert said.status == 1
-    assert "/cluster/shared/var/lib: what is shared is missing" in cdsl(root, "check").out
+    for words in (("--repair",), ("--repair", "--dry-run"), ()):
+        said = cdsl(root, "check", *words)
+        assert said.status == 1
+        assert "/cluster/shared/var/lib: what is shared is missing" in said.out
+
+
+def test_a_dry_run_of_a_repair_says_once_what_it_would_mend(root: Path) -> None:
+    lost("etc/hosts")(root)
+    said = cdsl(root, "check", "--repair", "--dry-run")
+    assert (said.status, said.out) == (1, "register /etc/hosts as host-dependent again\n")
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
