@@ -50,16 +50,17 @@ class Link:
     mac: str
     listens: bool = False
     boot_rom: bool = False
+    card: str = "virtio-net-pci"
 
     def options(self, number: int) -> list[str]:
         """QEMU's words for the link."""
         side = "on" if self.listens else "off"
         rom = "" if self.boot_rom else ",romfile="
-        # An aggregate takes a card only if its speed is known.
-        speed = ",speed=1000,duplex=full"
+        # An aggregate takes a card only if its speed is known. Others than virtio's say theirs by themselves.
+        speed = ",speed=1000,duplex=full" if self.card == Link.card else ""
         return [
             "-netdev", f"stream,id=link{number},server={side},addr.type=unix,addr.path={self.name}.sock",
-            "-device", f"virtio-net-pci,netdev=link{number},mac={self.mac}{speed}{rom}",
+            "-device", f"{self.card},netdev=link{number},mac={self.mac}{speed}{rom}",
         ]  # fmt: skip
 
 
