@@ -18,6 +18,7 @@ FIRST, SECOND = "52:54:00:77:00:01", "52:54:00:77:00:03"
 LATE = "52:54:00:77:00:99"
 ROOT = f"10.77.0.1:{SHARED_ROOT}"
 ADDRESS = 'ip="10.77.0.11" mask="255.255.255.0" gateway="10.77.0.1"'
+DHCP_LOG = "/run/osr-dhcp.log"
 EXPORT = "rw,no_root_squash,no_subtree_check,async,fsid=77"
 
 
@@ -39,7 +40,8 @@ def conf(*eths: str, root: str = ROOT, more: str = "") -> str:
 
 
 TWO = conf(
-    f'name="eth1" mac="{SECOND}" ip="10.78.0.11" mask="24"', f'name="eth0" mac="{FIRST}" {ADDRESS}', root=ROOT
+    f'name="eth1" mac="{SECOND}" ip="10.78.0.11" mask="24"',
+    f'name="eth0" mac="{FIRST}" {ADDRESS} dns="10.77.0.1 10.77.0.2"',
 )
 SWAPPED = conf(
     f'name="enp0s1" mac="{SECOND}" ip="10.78.0.11" mask="24"', f'name="enp0s2" mac="{FIRST}" {ADDRESS}', root=ROOT
@@ -108,9 +110,10 @@ def announces(server: Server) -> None:
 
 
 def dhcp_with_text(server: Server) -> None:
-    """The node's address by DHCP, and with it a root path, and options with what a shell would obey."""
+    """The node's address by DHCP for two minutes, and a root path, and options with what a shell would obey."""
     server.run(
-        f"dnsmasq --port=0 --interface=br0 --dhcp-range=10.77.0.0,static,255.255.255.0 --dhcp-host={FIRST},10.77.0.11"
+        f"dnsmasq --port=0 --interface=br0 --log-facility={DHCP_LOG} --dhcp-host={FIRST},10.77.0.11"
+        " --dhcp-range=10.77.0.0,static,255.255.255.0,120"
         " --dhcp-option=3,10.77.0.1 --dhcp-option-force=17,'10.77.0.66:/evil' --dhcp-option=6,10.77.0.1"
         " --dhcp-option=15,'x;touch${IFS}/run/osr-test;$(touch /run/osr-test)'"
         " --dhcp-option=12,'`touch /run/osr-test`'"
@@ -209,8 +212,21 @@ def not_obeyed(booted: Booted) -> None:
 
 
 def lease_is_kept(booted: Booted) -> None:
-    """A client of the running system renews the lease."""
+    """A client of the running system renews the lease: it has asked when it started, and after half of its time."""
     assert booted.node.run("systemctl is-active osr-lease-eth0-4.service").strip() == "active"
+    before = booted.server.run(f"grep -c DHCPACK {DHCP_LOG}")
+    booted.server.run(f'until [ "$(grep -c DHCPACK {DHCP_LOG})" -gt {int(before)} ]; do sleep 1; done', timeout=150)
+    assert booted.node.run("systemctl show -P NRestarts osr-lease-eth0-4.service").strip() == "0"
+
+
+def name_servers_are(*wanted: str) -> Check:
+    """Return a check of the node's name servers, of which the shared root has none."""
+
+    def check(booted: Booted) -> None:
+        assert booted.node.run("cat /etc/resolv.conf") == "".join(f"nameserver {one}\n" for one in wanted)
+        assert booted.server.run(f"cat {SHARED_ROOT}/etc/resolv.conf") == ""
+
+    return check
 
 
 def from_server(address: str) -> Check:
