@@ -8,6 +8,13 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples in every run, however slow the machine is: what only chance finds is for `make fuzz`.
+settings.register_profile(
+    "unit", max_examples=100, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+settings.load_profile("unit")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import Phase, find, settings
 
 from osr_boot import cli, clusterconf, findings, identity, plan
 from osr_boot.errors import ConfigError, IdentityError
@@ -22,10 +22,7 @@ from tests import hostile
 from tests.properties import PROPERTIES, a_cluster_conf_is_read_or_explained, examine, speakable
 from tests.unit.command import GOOD, osr
 
-# The same examples in every run: what only chance finds is for `make fuzz`.
-EXAMPLES = settings(
-    max_examples=100, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+EXAMPLES = settings.get_profile("unit")
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
