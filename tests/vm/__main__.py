@@ -12,9 +12,10 @@ import datetime
 import platform
 import subprocess
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,17 +65,24 @@ def main() -> int:
         parser.print_help()
         print("\ncases:", *(f"  {case.name:20} {case.shows}" for case in known.values()), sep="\n")
         return 2
-    results = run_all(chosen)
-    if options.table:
-        before = options.table.read_text() if options.table.exists() else ""
-        options.table.write_text(table(results, before))
+    turn = threading.Lock()
+
+    def note(result: Result) -> None:
+        """Add a row at once: a run of all cases takes more than an hour, and may be cut off."""
+        with turn:
+            print(f"{result.line()}\n{result.error}".rstrip(), flush=True)
+            if options.table:
+                before = options.table.read_text() if options.table.exists() else ""
+                options.table.write_text(table((result,), before))
+
+    results = run_all(chosen, note)
     failed = sum(bool(result.error) for result in results)
     print(f"{len(results) - failed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 
-def run_all(cases: Sequence[Case]) -> list[Result]:
-    """Run cases, printing each result as it comes, and return them in the order of the table."""
+def run_all(cases: Sequence[Case], note: Callable[[Result], None]) -> list[Result]:
+    """Run cases, telling `note` each result as it comes, and return them in the order of the table."""
     begin = time.monotonic()
     for suite in dict.fromkeys(case.suite for case in cases):
         project.tree(suite)
@@ -84,14 +92,14 @@ def run_all(cases: Sequence[Case]) -> list[Result]:
     print(f"vm: images ready after {time.monotonic() - begin:.0f} s, {len(cases)} cases", flush=True)
     pairs = [case for case in cases if len(case.nodes) > 1]
     singles = [case for case in cases if len(case.nodes) == 1]
-    results = [_one(case) for case in pairs]
+    results = [_one(case, note) for case in pairs]
     with ThreadPoolExecutor(WORKERS) as pool:
-        results += pool.map(_one, singles)
+        results += pool.map(lambda case: _one(case, note), singles)
     print(f"vm: {time.monotonic() - begin:.0f} s in all", flush=True)
     return sorted(results, key=lambda result: cases.index(result.case))
 
 
-def _one(case: Case) -> Result:
+def _one(case: Case, note: Callable[[Result], None]) -> Result:
     begin = time.monotonic()
     try:
         result = Result(case, 0.0, run(case))
@@ -100,7 +108,7 @@ def _one(case: Case) -> Result:
         where = traceback.extract_tb(error.__traceback__)[-1]
         result = Result(case, 0.0, {}, f"{said}{where.filename}:{where.lineno}: {error or where.line}")
     result = Result(case, time.monotonic() - begin, result.times, result.error)
-    print(f"{result.line()}\n{result.error}".rstrip(), flush=True)
+    note(result)
     return result
 
 
