@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from osr_boot.model import Nic, Node
     from osr_boot.ops import Operation
 
+    Part = tuple[str, str, str]
+    """(link, file, text): of a file, what is about one link, or about none"""
+
 HOSTNAME_FILE = "/run/osr/hostname"
 RESOLV_FILE = "/run/osr/resolv.conf"
 SHUTDOWN_LIST = "/etc/osr/shutdown.list"
@@ -28,11 +31,11 @@ def plan(hostname: str, nics: tuple[Nic, ...], cdsllink: str, root: str) -> Iter
     mine = tuple(nic for nic in nics if nic.onboot)
     if mine:
         names = ", ".join(nic.name for nic in mine)
-        files = [text for nic in mine for text in (_udev(nic), _networkd(nic))]
-        files += [_names(mine), _networkmanager(mine), *_ifupdown(mine), *_netplan(mine)]
-        servers = tuple(dict.fromkeys(server for nic in mine for server in nic.dns))
-        files += name_servers(servers) if servers else ()
-        yield LeaveAlone(f"tell the network managers to leave {names} alone", tuple(files))
+        parts = [part for nic in mine for part in (_udev(nic), _networkd(nic), _name(nic), _networkmanager(nic))]
+        parts += [*_ifupdown(mine), *_netplan(mine)]
+        yield LeaveAlone(f"tell the network managers to leave {names} alone", tuple(parts))
+    if servers := tuple(dict.fromkeys(server for nic in mine for server in nic.dns)):
+        yield WriteFiles("leave the name servers for the system", name_servers(servers))
     if hostname:
         yield WriteFiles(f'leave the host name "{hostname}" for the system', ((HOSTNAME_FILE, f"{hostname}\n"),))
         yield BindOver(root, HOSTNAME_FILE, "/etc/hostname")
@@ -69,22 +72,22 @@ def unit_name(path: str) -> str:
     return name
 
 
-def _names(nics: tuple[Nic, ...]) -> tuple[str, str]:
-    """Return udev's rules that let our links keep their names; source: `man udev`, `:=`.
+def _name(nic: Nic) -> Part:
+    """Return udev's rule that lets a link keep its name; source: `man udev`, `:=`.
 
     Everything below finds a link by its name, and since Linux 6.2 a rule of the shared /etc could rename one in use.
     """
-    rules = "".join(f'SUBSYSTEM=="net", KERNEL=="{nic.name}", NAME:="{nic.name}"\n' for nic in nics)
-    return "/run/udev/rules.d/00-osr.rules", rules
+    rule = f'SUBSYSTEM=="net", KERNEL=="{nic.name}", NAME:="{nic.name}"\n'
+    return nic.name, "/run/udev/rules.d/00-osr.rules", rule
 
 
-def _udev(nic: Nic) -> tuple[str, str]:
+def _udev(nic: Nic) -> Part:
     """Return udev's file for a link, which keeps MTU and MAC address; source: `man systemd.link`."""
     text = f"[Match]\nOriginalName={nic.name}\n\n[Link]\nNamePolicy=keep\nMACAddressPolicy=none\n"
-    return f"/run/systemd/network/00-osr-{nic.name}.link", text
+    return nic.name, f"/run/systemd/network/00-osr-{nic.name}.link", text
 
 
-def _networkd(nic: Nic) -> tuple[str, str]:
+def _networkd(nic: Nic) -> Part:
     """Return systemd-networkd's file for a link; source: `man systemd.network`.
 
     Unmanaged=yes would be the plainer word, but systemd-networkd-wait-online then never sees a link come up.
@@ -109,23 +112,25 @@ def _networkd(nic: Nic) -> tuple[str, str]:
         lines += ["", "[Route]", f"Destination={network}", *([f"Gateway={router}"] if router else ["Scope=link"])]
         lines += ["GatewayOnLink=yes"] if router and nic.onlink else []
     # The number sorts before every profile of the shared /etc: the first file that matches a link wins.
-    return f"/run/systemd/network/00-osr-{nic.name}.network", "\n".join(lines) + "\n"
+    return nic.name, f"/run/systemd/network/00-osr-{nic.name}.network", "\n".join(lines) + "\n"
 
 
-def _networkmanager(nics: tuple[Nic, ...]) -> tuple[str, str]:
-    """Return NetworkManager's file; source: `man NetworkManager.conf`, section device."""
-    sections = (f"[device-osr-{nic.name}]\nmatch-device=interface-name:={nic.name}\nmanaged=0\n" for nic in nics)
-    return "/run/NetworkManager/conf.d/00-osr.conf", "\n".join(sections)
+def _networkmanager(nic: Nic) -> Part:
+    """Return a link's part of NetworkManager's file; source: `man NetworkManager.conf`, section device."""
+    section = f"[device-osr-{nic.name}]\nmatch-device=interface-name:={nic.name}\nmanaged=0\n"
+    return nic.name, "/run/NetworkManager/conf.d/00-osr.conf", section
 
 
-def _netplan(nics: tuple[Nic, ...]) -> Iterator[tuple[str, str]]:
+def _netplan(nics: tuple[Nic, ...]) -> Iterator[Part]:
     """Yield netplan's file; source: netplan 0.106, `man netplan` (later files amend those before) and apply.py.
 
     `netplan apply` itself takes the addresses from links that NetworkManager has of it: ours are systemd-networkd's.
     """
-    if names := [nic.name for nic in nics if not nic.kind]:
-        links = "".join(f"    {name}:\n      renderer: networkd\n      critical: true\n" for name in names)
-        yield "/run/netplan/zz-osr.yaml", f"network:\n  version: 2\n  ethernets:\n{links}"
+    path = "/run/netplan/zz-osr.yaml"
+    yield "", path, "network:\n  version: 2\n  ethernets:\n"
+    for nic in nics:
+        if not nic.kind:
+            yield nic.name, path, f"    {nic.name}:\n      renderer: networkd\n      critical: true\n"
 
 
 def name_servers(servers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -136,16 +141,22 @@ def name_servers(servers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _ifupdown(nics: tuple[Nic, ...]) -> Iterator[tuple[str, str]]:
-    """Yield the files for ifupdown; source: `man ifup` (--exclude), Debian's networking.service and ifup@.service.
+def _ifupdown(nics: tuple[Nic, ...]) -> Iterator[Part]:
+    """Yield ifupdown's files; source: `man ifup` (--exclude), Debian's networking.service and ifup@.service.
 
     The links are left out when networking.service starts and when it stops; hot-plug events come by ifup@.
     """
-    ours = "".join(f" --exclude={nic.name}" for nic in nics)
-    up, down = f"/sbin/ifup -a --read-environment{ours}", f"/sbin/ifdown -a --read-environment --exclude=lo{ours}"
-    hotplug = f"-/bin/sh -c 'if [ -f /run/network/restart-hotplug ]; then {up} --allow=hotplug; fi'"
-    unit = f"[Service]\nExecStart=\nExecStart={up}\nExecStart={hotplug}\nExecStop=\nExecStop={down}\n"
-    yield "/run/systemd/system/networking.service.d/50-osr.conf", unit
+    unit = "/run/systemd/system/networking.service.d/50-osr.conf"
+    up, down = "/sbin/ifup -a --read-environment", "/sbin/ifdown -a --read-environment --exclude=lo"
+    ours = [(nic.name, unit, f" --exclude={nic.name}") for nic in nics]
+    yield "", unit, f"[Service]\nExecStart=\nExecStart={up}"
+    yield from ours
+    yield "", unit, f"\nExecStart=-/bin/sh -c 'if [ -f /run/network/restart-hotplug ]; then {up}"
+    yield from ours
+    yield "", unit, f" --allow=hotplug; fi'\nExecStop=\nExecStop={down}"
+    yield from ours
+    yield "", unit, "\n"
     for nic in nics:
-        path = f"/run/systemd/system/ifup@{nic.name}.service.d/50-osr.conf"
-        yield path, "[Unit]\nConditionPathExists=!/run/osr/plan.json\n"
+        # Hot-plug events come under the name as `systemd-escape` writes it: source: Debian's ifupdown-hotplug.
+        path = f"/run/systemd/system/ifup@{unit_name(nic.name)}.service.d/50-osr.conf"
+        yield nic.name, path, "[Unit]\nConditionPathExists=!/run/osr/plan.json\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from osr_boot.errors import OsrError
 from osr_boot.ops import Operation
-from osr_boot.ops.cards import read, with_mac
+from osr_boot.ops.cards import absent, read, with_mac
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,22 +30,26 @@ class WaitAnnounced(Operation):
 
     def execute(self, system: System) -> str:
         """See Operation. Returns the address."""
+        gone = absent(system)
+        links = [link for link in self.links if link not in gone]
+        if not links:  # another link that may lead to the root is here
+            return f"no {' or '.join(self.links)}"
         begin = spoken = system.uptime()
-        while not (found := settled(system, self.links, GLOBAL)):
+        while not (found := settled(system, links, GLOBAL)):
             now = system.uptime()
             if now >= system.deadline:
                 hint = 'is there a router that announces a network, or does ip6="dhcp" fit better?'
                 if not system.exists(_FILE):
                     hint = "the kernel has no IPv6: is ipv6.disable=1 on its command line?"
-                where = " or ".join(with_mac(system, link) for link in self.links)
+                where = " or ".join(with_mac(system, link) for link in links)
                 raise OsrError(f"no router announced an IPv6 network on {where} in {now - begin:.0f} s", hint=hint)
             if now - spoken >= 5:
-                where = " or ".join(with_mac(system, link) for link in self.links)
+                where = " or ".join(with_mac(system, link) for link in links)
                 system.say(f"waiting for a router's announcement on {where}, {now - begin:.0f} s so far")
                 spoken = now
             system.pause(0.1)
         after = system.uptime() - begin
-        return f"{found[1]}{f' on {found[0]}' if len(self.links) > 1 else ''} after {after:.1f} s"
+        return f"{found[1]}{f' on {found[0]}' if len(links) > 1 else ''} after {after:.1f} s"
 
 
 def settled(system: System, links: Sequence[str], scope: str) -> tuple[str, str] | None:

@@ -22,6 +22,7 @@ _ANSWERS = {
     "File exists": "something made it before: rd.osr.break=network gives a shell to look",
     "Invalid argument": "the option or its value does not fit the link: correct it in cluster.conf",
     "Nexthop has invalid gateway": "the gateway is in no network of the link: correct it, or add onlink",
+    "Network is down": "the link, or what it stands on, is not up: is there a warning about it before this?",
     "Network is unreachable": "the gateway is in no network of the link: correct it, or add onlink",
     "No route to host": "the gateway is in no network of the link: correct it, or add onlink",
     "Numerical result out of range": "the number is too large for this card: correct it in cluster.conf",
@@ -50,9 +51,10 @@ def run(system: System, lines: Sequence[Line], needed: Collection[str]) -> list[
                 continue
             if not link or link in needed:
                 raise told from None
-            system.say(f"warning: {told.message}; going on without {link}")
-            given_up.append(link)
-            left = without(left[number:], {link})
+            lost = [link, *hollow(lines, (*given_up, link))]
+            system.say(f"warning: {told.message}; going on without {', '.join(lost)}")
+            given_up += lost
+            left = without(left[number:], set(lost))
     return given_up
 
 
@@ -68,6 +70,24 @@ def without(lines: Iterable[Line], gone: set[str]) -> list[Line]:
             continue
         left.append((link, line))
     return left
+
+
+def hollow(lines: Iterable[Line], gone: Iterable[str]) -> list[str]:
+    """Return the links that are made and stand on none but those that are not there, in the order of their lines."""
+    under: dict[str, list[str]] = {}
+    for link, line in lines:
+        words = line.split()
+        if words[:3] == ["link", "add", "link"]:
+            under[link] = [words[3]]
+        elif words[4:5] == ["master"]:
+            under.setdefault(words[5], []).append(words[3])
+    lost = set(gone)
+    found = []
+    for link, below in under.items():  # what a link stands on comes before it
+        if link not in lost and lost.issuperset(below):
+            lost.add(link)
+            found.append(link)
+    return found
 
 
 def failure(system: System, error: CommandFailed, lines: Sequence[str]) -> OsrError:

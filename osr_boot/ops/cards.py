@@ -4,11 +4,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from osr_boot.system import System
 
 NET = "/sys/class/net"
+MISSING = "/run/osr/missing"
+"""names of our links that are not here, one a line; whatever has such a name is none of ours"""
 _UDEV = "/run/udev/data"
 
 
@@ -20,7 +22,7 @@ def link_name(system: System, mac: str) -> str:
     """
     found = [name for name in system.names(NET) if own_mac(system, name) == mac]
     found = [name for name in found if not any(one.startswith("lower_") for one in system.names(f"{NET}/{name}"))]
-    hardware = [name for name in found if system.exists(f"{NET}/{name}/device")] or found
+    hardware = [name for name in found if is_card(system, name)] or found
     return next(iter(sorted(hardware, key=lambda name: system.exists(f"{NET}/{name}/master"))), "")
 
 
@@ -36,14 +38,26 @@ def settled(system: System, name: str) -> bool:
     return not system.exists(_UDEV) or system.exists(f"{_UDEV}/n{index}")
 
 
-def renames(system: System, there: Mapping[str, str]) -> list[tuple[str, str]]:
+def absent(system: System) -> frozenset[str]:
+    """Return the names of our links that BringUp has not found: an exchanged card may have one of them."""
+    return frozenset(read(system, MISSING).split())
+
+
+def is_card(system: System, name: str) -> bool:
+    """Say whether a link has hardware, and was not made."""
+    return system.exists(f"{NET}/{name}/device")
+
+
+def renames(system: System, there: Mapping[str, str], made: Collection[str]) -> list[tuple[str, str]]:
     """Return the lines, each with its link, that give links their names, whoever has them now; two may swap theirs.
 
-    `there` is the kernel's name of each. A stranger gets a name that has become free, if there is one.
+    `there` is the kernel's name of each, `made` are names that no card may have. A stranger gets a name that has become
+    free, if there is one.
     """
     wrong = {name: kernel for name, kernel in there.items() if kernel != name}
-    strangers = [name for name in wrong if system.exists(f"{NET}/{name}") and name not in wrong.values()]
-    free = [kernel for kernel in wrong.values() if kernel not in there]
+    taken = [name for name in wrong if system.exists(f"{NET}/{name}")] + [one for one in made if is_card(system, one)]
+    strangers = [name for name in taken if name not in wrong.values()]
+    free = [kernel for kernel in wrong.values() if kernel not in there and kernel not in made]
     owner = {**{kernel: name for name, kernel in wrong.items()}, **{name: name for name in strangers}}
     aside = {kernel: f"osr-{number}" for number, kernel in enumerate(owner)}
     lines = []

@@ -8,6 +8,8 @@ from osr_boot.ops.mounts import mounted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from osr_boot.system import System
 
 HOSTNAME = "/proc/sys/kernel/hostname"
@@ -56,21 +58,51 @@ class WriteFiles(Operation):
         return f"{len(self.texts)} files"
 
 
-class LeaveAlone(WriteFiles):
-    """Write what the network managers shall know of our links, without addresses that others were found to have."""
+class LeaveAlone(Operation):
+    """Write what the network managers shall know of our links.
+
+    Nothing of a link that is not here, for another card may have its name; no address that others were found to have.
+    """
+
+    why: str
+    parts: tuple[tuple[str, str, str], ...]
+    """(link, file, text) of each part of a file that is about a link; without a link it belongs to the others"""
+
+    def describe(self) -> str:
+        """See Operation."""
+        return self.why
+
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Return the files as they are where every link is there."""
+        return _joined(self.parts)
 
     def execute(self, system: System) -> str:
         """See Operation."""
-        from osr_boot.ops.links import TAKEN
+        from osr_boot.ops.addresses import TAKEN
+        from osr_boot.ops.cards import absent
 
         taken = [line.split() for line in system.read(TAKEN).split("\n")] if system.exists(TAKEN) else []
-        for path, text in self.texts:
+        gone = absent(system)
+        files = _joined([part for part in self.parts if part[0] not in gone])
+        for path, text in files:
             for link, address in filter(None, taken):
                 if path.endswith(f"/00-osr-{link}.network"):
                     lines = text.split("\n")
                     text = "\n".join(line for line in lines if not line.startswith(f"Address={address}/"))
             system.write(path, text)
-        return f"{len(self.texts)} files"
+        left_out = ", ".join(dict.fromkeys(link for link, _, _ in self.parts if link in gone))
+        return f"{len(files)} files{f', none about {left_out}' if left_out else ''}"
+
+
+def _joined(parts: Iterable[tuple[str, str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the files that parts make, but those in which no link is left."""
+    texts: dict[str, str] = {}
+    about = set()
+    for link, path, text in parts:
+        texts[path] = texts.get(path, "") + text
+        if link:
+            about.add(path)
+    return tuple((path, text) for path, text in texts.items() if path in about)
 
 
 class KeepShutdown(Operation):

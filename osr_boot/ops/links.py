@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.ops import Operation, batch
-from osr_boot.ops.cards import NET, link_name, read, renames, seen, settled, with_mac
+from osr_boot.ops.cards import MISSING, NET, absent, is_card, link_name, read, renames, seen, settled, with_mac
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from osr_boot.system import System
 
-_CLUSTER = "/etc/osr/cluster.json"
-TAKEN = "/run/osr/taken"
-"""`LINK ADDRESS` a line: addresses of ours that others have, and that nobody shall set later"""
 _CONF = "/proc/sys/net/ipv6/conf"
 _GRACE = 5.0
 """seconds for the other links that lead to the root, once one is there, and for the other end of an aggregate"""
@@ -54,7 +51,7 @@ class BringUp(Operation):
 
     Plans name links by MAC; what the kernel calls a link is looked up when this runs. What leads to the root is waited
     for, as far as the boot's deadline allows; any other link that is not there is left out, and said. It can be done
-    again: what it made before goes first.
+    again: what it made before goes first. The names of what is left out are noted: another card may have one of them.
     """
 
     hardware: tuple[tuple[str, str, str], ...]
@@ -83,18 +80,38 @@ class BringUp(Operation):
     def execute(self, system: System) -> str:
         """See Operation. Returns the kernel's names of links that had other ones, and what is missing."""
         there = self._wait(system)
-        missing = [name for name, *_ in self.hardware if name not in there]
-        for name, mac, _ in self.hardware:
-            if name in missing:
-                system.say(f'warning: link "{name}": no link with MAC {mac} is here; going on without it')
-        gone = [(name, f"link del dev {name}") for name in reversed(self._made()) if system.exists(f"{NET}/{name}")]
-        lines = [*gone, *renames(system, there), *batch.without(self.steps, set(missing))]
+        missing = self._missing(system, there)
+        made = self._made()
+        old = [name for name in reversed(made) if system.exists(f"{NET}/{name}")]
+        # A card may have the name by which we call a bridge on it.
+        gone = [(name, f"link del dev {name}") for name in old
+                if name not in there.values() and not is_card(system, name)]  # fmt: skip
+        names = renames(system, there, [name for name in made if name not in missing])
+        lines = [*gone, *names, *batch.without(self.steps, set(missing))]
         if any(" type bond " in line for _, line in lines) and not system.exists(f"{NET}/bonding_masters"):
             self._load_bonding(system)
         with _Announcements(system, there.values(), self.announced):
-            missing += batch.run(system, lines, self.needed)
+            _note(system, missing)
+            given_up = batch.run(system, lines, self.needed)
+            _note(system, [*missing, *(name for name in given_up if not self._has(system, name))])
         notes = [f'kernel name "{kernel}"' for name, kernel in there.items() if kernel != name]
-        return ", ".join((*notes, *(f"no {name}" for name in missing)))
+        return ", ".join((*notes, *(f"no {name}" for name in (*missing, *given_up))))
+
+    def _missing(self, system: System, there: Mapping[str, str]) -> list[str]:
+        """Return, and say, which links are not here, with those that would stand on nothing else."""
+        cards = [(name, mac) for name, mac, _ in self.hardware if name not in there]
+        for name, mac in cards:
+            system.say(f'warning: link "{name}": no link with MAC {mac} is here; going on without it')
+        missing = [name for name, _ in cards]
+        standing = batch.hollow(self.steps, missing)
+        if standing:
+            system.say(f"warning: {', '.join(standing)} would stand on nothing that is here; going on without")
+        return [*missing, *standing]
+
+    def _has(self, system: System, name: str) -> bool:
+        """Say whether a link that was given up is there, and not another one under its name."""
+        mac = next((mac for card, mac, _ in self.hardware if card == name), "")
+        return link_name(system, mac) == name if mac else system.exists(f"{NET}/{name}")
 
     def _made(self) -> tuple[str, ...]:
         """Return what is made on the cards, in this order."""
@@ -159,9 +176,18 @@ class _Announcements:
         if not self._was:
             return
         # The kernel asks for an announcement when its own address has proven to be free, a second from now.
-        listening = {name: "1" for name in self._listening if self._system.exists(f"{_CONF}/{name}")}
+        ours = [name for name in self._listening if name not in absent(self._system)]
+        listening = {name: "1" for name in ours if self._system.exists(f"{_CONF}/{name}")}
         for name, value in {"default": self._was, **listening}.items():
             self._system.write(f"{_CONF}/{name}/accept_ra", f"{value}\n")
+
+
+def _note(system: System, missing: list[str]) -> None:
+    """Leave for whoever comes later which links are not here."""
+    if missing:
+        system.write(MISSING, "".join(f"{name}\n" for name in missing))
+    else:
+        system.remove(MISSING)
 
 
 class WaitCarrier(Operation):
@@ -180,9 +206,11 @@ class WaitCarrier(Operation):
         begin = system.uptime()
         end = min(system.deadline, begin + self.seconds) if self.seconds else system.deadline
         spoken, alone_until = begin, 0.0
+        gone = absent(system)
+        here = [name for name in self.any_of if name not in gone]
         while True:
             now = system.uptime()
-            up = [name for name in self.any_of if read(system, f"{NET}/{name}/carrier") == "1"]
+            up = [name for name in here if read(system, f"{NET}/{name}/carrier") == "1"]
             for name in up:
                 # An aggregate has a carrier before its other end has answered, and carries nothing till then.
                 if read(system, f"{NET}/{name}/bonding/ad_partner_mac") != "00:00:00:00:00:00":
@@ -194,15 +222,15 @@ class WaitCarrier(Operation):
             elif now >= end:
                 from osr_boot.ops.probe import carriers
 
-                names = " or ".join(with_mac(system, name) for name in self.any_of)
-                others = ", ".join(carriers(system, self.any_of))
+                names = " or ".join(with_mac(system, name) for name in here)
+                others = ", ".join(carriers(system, here))
                 hint = f"; {others} has one: is the cable in the wrong socket?" if others else ""
                 raise OsrError(
                     f"no carrier on {names} after {now - begin:.0f} s",
                     hint=f"check the cable and the switch port{hint}",
                 )
             if now - spoken >= 5:
-                system.say(f"waiting for carrier on {' or '.join(self.any_of)}, {now - begin:.0f} s so far")
+                system.say(f"waiting for carrier on {' or '.join(here)}, {now - begin:.0f} s so far")
                 spoken = now
             system.pause(0.05)
 
@@ -237,56 +265,23 @@ class SetAddresses(Operation):
 
     def execute(self, system: System) -> str:
         """See Operation. What is about a link that is not there, or an address that is taken, is left out."""
-        taken, note = self._ask(system) if self.asked else (set(), "")
+        from osr_boot.ops.addresses import ask, in_order, prove
+
+        gone = absent(system)
+        asked = [one for one in self.asked if one[0] not in gone]
+        taken, unasked, note = ask(system, asked, [one for one in self.gateways if one[0] not in gone], self.needed)
         lines = []
         for line in self.lines:
             words = line.split()
             link = words[words.index("dev") + 1]
-            if not system.exists(f"{NET}/{link}"):
+            if link in gone or not system.exists(f"{NET}/{link}"):
                 continue
             # Without its address a link may be in no network, and a route by it would only fail.
-            if any(link == on for on, _ in taken) and (words[0] == "route" or (link, _plain(words[2])) in taken):
+            without = any(link == on for on, _ in taken)
+            if without and (words[0] == "route" or (link, words[2].partition("/")[0]) in taken):
                 continue
-            lines.append((link, line))
-        left_out = batch.run(system, lines, self.needed)
+            # What we could not ask, the kernel shall.
+            lines.append((link, line.removesuffix(" nodad") if link in unasked else line))
+        left_out = batch.run(system, in_order(system, lines), self.needed)
+        prove(system, [one for one in lines if one[0] in unasked and one[0] in self.needed])
         return ", ".join(filter(None, (note, *(f"not all of {name}" for name in left_out))))
-
-    def _ask(self, system: System) -> tuple[set[tuple[str, str]], str]:
-        """Return (link, address) of what others have, and a note. Raises OsrError of a link that the root needs."""
-        from osr_boot.ops.probe import SECONDS, is_own, survey
-
-        found = survey(system, self.asked, self.gateways)
-        if found.unasked:
-            system.say(f"warning: not everywhere was asked who else has our addresses: {found.unasked}")
-        taken = set()
-        for link, address, other in found.taken:
-            whose = ", as ours: a copy of this machine" if is_own(system, link, other) else _whose(system, other)
-            text = f"{address}, the address of {link}, is used by {other} already{whose}"
-            if link in self.needed:
-                hint = "take that machine out of the network, or give one of both another address"
-                raise OsrError(text, hint=f'{hint}; probe="no" for the link uses it unasked')
-            system.say(f"warning: {text}; going on without it")
-            taken.add((link, address))
-        if taken:
-            system.write(TAKEN, "".join(f"{link} {address}\n" for link, address in sorted(taken)))
-        for link, gateway in found.silent:
-            system.say(f"warning: the gateway {gateway} does not answer on {with_mac(system, link)}")
-        notes = [f"asked for {SECONDS} s"] + ([f"not asked: {found.unasked}"] if found.unasked else [])
-        notes += [f"{address} is taken" for _, address in sorted(taken)]
-        notes += [f"gateway {gateway} is silent" for _, gateway in found.silent]
-        return taken, ", ".join(notes)
-
-
-def _plain(address: str) -> str:
-    return address.partition("/")[0]
-
-
-def _whose(system: System, mac: str) -> str:
-    """Return in words which node has a MAC address, if the image's cluster.conf knows it."""
-    from osr_boot import compiled
-
-    try:
-        found = compiled.select(system.read(_CLUSTER), macs=(mac,)).nodes
-    except (OSError, OsrError):
-        return ""
-    return f', which is node "{found[0].name}"' if found else ""

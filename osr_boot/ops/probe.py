@@ -29,8 +29,8 @@ class Survey(Value):
     """(link, address, MAC of who has it or asks for it now); the MAC may be the link's own, see `is_own`"""
     silent: tuple[tuple[str, str], ...]
     """(link, gateway) of each that did not answer"""
-    unasked: str
-    """links on which nobody could be asked, and why (`eth1: no carrier`); of the others the rest is true"""
+    unasked: tuple[tuple[str, str], ...]
+    """(link, why) of each on which nobody could be asked (`no carrier`); of the others the rest is true"""
 
 
 class Diagnosis(Value):
@@ -51,7 +51,7 @@ class Diagnosis(Value):
 def survey(system: System, asked: Iterable[tuple[str, str]], gateways: Iterable[tuple[str, str]]) -> Survey:
     """Ask on each link, all at once, who else has its addresses, and whether its gateways are there.
 
-    Both are (link, address), with or without `/length`. A link that is not there, or not Ethernet, is not asked.
+    Both are (link, address), with or without `/length`. A link that is not there is passed over.
     """
     wanted = [(link, address.partition("/")[0]) for link, address in asked]
     routers = [(link, address.partition("/")[0]) for link, address in gateways]
@@ -62,6 +62,8 @@ def survey(system: System, asked: Iterable[tuple[str, str]], gateways: Iterable[
             faults[link] = "no carrier"
         elif mac := _mac(system, link):
             macs[link] = mac
+        elif system.exists(f"{NET}/{link}"):
+            faults[link] = "not Ethernet"
     questions = [(link, who_has(one, macs[link])) for link, one in dict.fromkeys((*wanted, *routers)) if link in macs]
     heard, mute = system.exchange(questions, SECONDS) if questions else ([], [])
     faults.update(mute)
@@ -76,7 +78,7 @@ def survey(system: System, asked: Iterable[tuple[str, str]], gateways: Iterable[
     return Survey(
         tuple((link, one, other) for (link, one), other in taken.items()),
         tuple((link, one) for link, one in routers if link in macs and link not in faults and (link, one) not in there),
-        "; ".join(f"{link}: {why}" for link, why in faults.items()),
+        tuple(faults.items()),
     )
 
 

@@ -15,6 +15,7 @@ from osr_boot.handover import plan as handover
 from osr_boot.handover import unit_name
 from osr_boot.model import Nic
 from osr_boot.ops import Operation
+from osr_boot.ops.cards import MISSING
 from osr_boot.ops.files import KeepShutdown, SetHostname
 from osr_boot.plan import STAGES, Plan
 from osr_boot.state import State
@@ -108,6 +109,25 @@ def test_handover_tells_every_network_manager_about_the_link_and_no_other() -> N
     assert not any("eth1" in path + text for path, text in system.files.items())
 
 
+def test_handover_says_nothing_of_a_link_that_is_not_here_for_another_card_may_have_its_name() -> None:
+    nics = (Nic("eth0", "52:54:00:00:00:01", "10.0.0.11/24", dns=("10.0.0.9",)), Nic("eth1", "52:54:00:00:00:02"),
+            Nic("br-lan", kind="bridge"))  # fmt: skip
+    made = list(handover("node1", nics, "/cdsl.local", "/sysroot"))
+    whole = Dry()
+    made[1].execute(whole)
+    assert whole.files == dict(made[1].files())
+    assert "/run/systemd/system/ifup@br\\x2dlan.service.d/50-osr.conf" in whole.files
+    system = Dry({MISSING: "eth1\nbr-lan\n"})
+    assert made[1].execute(system) == "7 files, none about eth1, br-lan"
+    del system.files[MISSING]
+    alone = Dry()
+    list(handover("node1", nics[:1], "/cdsl.local", "/sysroot"))[1].execute(alone)
+    assert system.files == alone.files
+    nobody = Dry({MISSING: "eth0\neth1\nbr-lan\n"})
+    assert made[1].execute(nobody) == "0 files, none about eth0, eth1, br-lan"
+    assert list(nobody.files) == [MISSING]
+
+
 @pytest.mark.parametrize(
     ("address", "more", "announced", "linklocal"),
     [
@@ -164,6 +184,9 @@ def test_a_shutdown_that_cannot_be_kept_is_a_warning_and_half_a_tree_is_never_us
         ("/.cdsl/x-y", "\\x2ecdsl-x\\x2dy"),
         ("/etc/hostname", "etc-hostname"),
         ("/a b", "a\\x20b"),
+        ("br-lan", "br\\x2dlan"),
+        ("eth0.5", "eth0.5"),
+        ("a_b:1", "a_b:1"),
     ],
 )
 def test_unit_names_are_escaped_as_systemd_does(path: str, unit: str) -> None:

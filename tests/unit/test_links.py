@@ -11,11 +11,12 @@ from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.model import Cluster, Nic, Node
 from osr_boot.ops import Operation
+from osr_boot.ops.addresses import TAKEN, in_order
 from osr_boot.ops.announced import WaitAnnounced
-from osr_boot.ops.cards import link_name
+from osr_boot.ops.cards import MISSING, absent, link_name
 from osr_boot.ops.dhcp import AskAddress
 from osr_boot.ops.files import LeaveAlone
-from osr_boot.ops.links import TAKEN, BringUp, LoadDriver, SetAddresses, WaitCarrier
+from osr_boot.ops.links import BringUp, LoadDriver, SetAddresses, WaitCarrier
 from osr_boot.packets import who_has
 
 MAC, MAC2, OTHER = (f"52:54:00:00:00:{last}" for last in ("01", "02", "99"))
@@ -154,8 +155,8 @@ def test_dhcp_and_announced_addresses() -> None:
     made = plan(Nic("eth0", MAC, "dhcp", more=("dhcp6",), gateway="10.0.0.9"))
     gateway = ("route replace default via 10.0.0.9 dev eth0",)
     assert made[2:] == [
-        AskAddress("eth0", MAC, 4, True, True, True, gateway),
-        AskAddress("eth0", MAC, 6, False, False, True, ()),
+        AskAddress((("eth0", MAC, 4, True, False),), gateway, True, (), ()),
+        AskAddress((("eth0", MAC, 6, True, False),), (), False, (), ()),
     ]
     made = plan(Nic("eth0", MAC, "auto6", gateway6="fd00::1"), server="fd00::1")
     assert made[-1] == WaitAnnounced(("eth0",))
@@ -168,9 +169,9 @@ def test_an_address_that_the_root_does_not_need_is_asked_for_last_and_not_waited
     made = plan(asking, static)
     assert [hardware[2] for hardware in made[0].hardware] == ["", "eth1"]  # type: ignore[attr-defined]
     assert made[1] == WaitCarrier(("eth1",))
-    assert made[3:] == [AskAddress("eth0", MAC, 4, False, False, True, ())]
+    assert made[3:] == [AskAddress((("eth0", MAC, 4, True, False),), (), False, (), ())]
     both = plan(Nic("eth0", MAC, "10.0.0.11/24", more=("dhcp6",)))
-    assert both[-1] == AskAddress("eth0", MAC, 6, False, False, True, ())
+    assert both[-1] == AskAddress((("eth0", MAC, 6, True, False),), (), False, (), ())
 
 
 @pytest.mark.parametrize("server", ["fileserver", "", "fileserver.example.org"])
@@ -308,12 +309,13 @@ def test_a_link_that_nobody_needs_stops_nothing() -> None:
     steps = (("eth1", "link set dev eth1 mtu 9000 up"), ("eth1.5", "link add link eth1 name eth1.5 type vlan id 5"),
              ("eth1.5", "link set dev eth1.5 up"), ("eth0", "link set dev eth0 up"))  # fmt: skip
     up = BringUp((("eth0", MAC, "eth0"), ("eth1", MAC2, "")), steps, ("eth0",), ())
-    assert up.execute(system) == "no eth1"
+    assert up.execute(system) == "no eth1, no eth1.5"
     assert system.inputs[1] == "link set dev eth0 up\n"
     assert system.said == [
         "warning: ip link set dev eth1 mtu 9000 up: Error: mtu greater than device maximum. "
-        f"(eth1 has MAC {MAC2}); going on without eth1"
+        f"(eth1 has MAC {MAC2}); going on without eth1, eth1.5"
     ]
+    assert absent(system) == {"eth1.5"}, "eth1 is there, whatever it refuses"
 
 
 def test_a_late_link_is_waited_for_with_a_word() -> None:
@@ -343,10 +345,113 @@ def test_a_link_that_nobody_needs_is_not_waited_for() -> None:
              ("eth1.5", "link add link eth1 name eth1.5 type vlan id 5"),
              ("eth1.5", "link set dev eth1.5 up"))  # fmt: skip
     up = BringUp((("eth0", MAC, "eth0"), ("eth1", MAC2, "")), steps, ("eth0",), ())
-    assert up.execute(system) == "no eth1"
+    assert up.execute(system) == "no eth1, no eth1.5"
     assert system.inputs == ["link set dev eth0 up\n"]
-    assert system.said == [f'warning: link "eth1": no link with MAC {MAC2} is here; going on without it']
+    assert system.said == [
+        f'warning: link "eth1": no link with MAC {MAC2} is here; going on without it',
+        "warning: eth1.5 would stand on nothing that is here; going on without",
+    ]
     assert system.clock == 0
+
+
+BOND = (NIC, Nic("bond0", "", "10.1.0.11/24", kind="bond"), Nic("eth1", MAC2, master="bond0"),
+        Nic("bond0.5", "", "fd00::11/64", kind="vlan", more=("auto6",)))  # fmt: skip
+
+
+def test_a_stranger_with_the_name_of_a_link_that_is_not_here_is_left_alone() -> None:
+    system = machine("eth0")
+    for name in ("eth1", "bond0.5"):
+        system.files |= {f"/sys/class/net/{name}/{key}": text for key, text in (("address", OTHER), ("carrier", "1"))}
+    for name in ("default", "eth0", "eth1", "bond0.5"):
+        system.files[f"/proc/sys/net/ipv6/conf/{name}/accept_ra"] = "7\n"
+    before = {path: text for path, text in system.files.items() if "eth1" in path}
+    for operation in plan(*BOND):
+        operation.execute(system)
+    assert system.files[MISSING] == "eth1\nbond0\nbond0.5\n"
+    assert absent(system) == {"eth1", "bond0", "bond0.5"}
+    asked = ["address replace 10.0.0.11/24 dev eth0", "route replace default via 10.0.0.1 dev eth0"]
+    assert [line for text in system.inputs for line in text.splitlines()] == [
+        "link del dev bond0.5", "link set dev eth0 up", *asked]  # fmt: skip
+    assert [link for link, _ in system.sent] == ["eth0", "eth0"]
+    assert {path: text for path, text in system.files.items() if "eth1" in path} == before
+    assert system.files["/proc/sys/net/ipv6/conf/bond0.5/accept_ra"] == "7\n"
+
+
+def test_what_waits_for_a_link_does_not_look_at_a_stranger_that_has_its_name() -> None:
+    line = "fd00000000000000505400fffe000001 02 40 00 00 {}\n"
+    system = machine("eth1")
+    system.files |= {MISSING: "eth1\n", "/proc/net/if_inet6": line.format("eth1")}
+
+    def plugged(dry: Dry) -> None:
+        dry.files["/sys/class/net/eth0/carrier"] = "1\n"
+        dry.files["/proc/net/if_inet6"] += line.format("eth0")
+
+    system.on_pause = plugged
+    assert WaitCarrier(("eth0", "eth1")).execute(system).startswith("eth0 after")
+    assert WaitAnnounced(("eth0", "eth1")).execute(system).startswith("fd00::5054:ff:fe00:1 after")
+    assert WaitAnnounced(("eth1",)).execute(system) == "no eth1"
+
+
+def test_a_link_that_has_come_meanwhile_is_missing_no_more() -> None:
+    system = machine("eth0")
+    system.files[MISSING] = "eth0\n"
+    UP.execute(system)
+    assert MISSING not in system.files
+
+
+def test_a_link_that_could_not_get_its_name_is_not_the_one_that_has_it() -> None:
+    system = machine("eth0")
+    system.files |= {"/sys/class/net/eth1/address": OTHER, "/sys/class/net/ens3/address": MAC2}
+    system.once = CommandFailed("ip", status=1, output="RTNETLINK answers: Device or resource busy\nCommand failed -:4")
+    steps = (("eth0", "link set dev eth0 up"), ("eth1", "link set dev eth1 up"))
+    BringUp((("eth0", MAC, "eth0"), ("eth1", MAC2, "")), steps, ("eth0",), ()).execute(system)
+    assert absent(system) == {"eth1"}
+
+
+def test_a_bond_that_cannot_be_made_takes_with_it_what_stands_on_it() -> None:
+    system = machine("eth0")
+    system.files["/sys/class/net/eth1/address"] = f"{MAC2}\n"
+    system.files["/sys/class/net/bonding_masters"] = ""
+    up = plan(*BOND)[0]
+    number = 1 + next(number for number, line in enumerate(up.input().splitlines()) if "type bond" in line)
+    system.once = CommandFailed("ip", status=1, output=f"Error: Unknown device type.\nCommand failed -:{number}")
+    assert up.execute(system) == "no bond0, no bond0.5"
+    assert len(system.inputs) < 3
+    assert "bond0" not in "".join(system.inputs[1:])
+
+
+XEN = BringUp((("peth0", MAC, "eth0"),), (("eth0", "link add name eth0 type bridge"),
+              ("eth0", "link set dev peth0 master eth0")), ("peth0", "eth0"), ())  # fmt: skip
+"""Xen's way: a bridge has the name of its card"""
+
+
+def test_a_bridge_may_be_called_what_the_kernel_has_called_its_card() -> None:
+    for device in ("", "vendor"):
+        system = machine("eth0")
+        system.files[f"/sys/class/net/eth0/device/{device}"] = ""
+        assert XEN.execute(system) == 'kernel name "eth0"'
+        assert system.inputs[0].splitlines() == [
+            "link set dev eth0 down",
+            "link set dev eth0 name osr-0",
+            "link set dev osr-0 name peth0",
+            "link add name eth0 type bridge",
+            "link set dev peth0 master eth0",
+        ]
+    again = machine("peth0", "eth0")
+    again.files["/sys/class/net/eth0/lower_peth0/ifindex"] = "2\n"
+    XEN.execute(again)
+    assert again.inputs[0].startswith("link del dev eth0\nlink add name eth0 type bridge")
+
+
+def test_a_strange_card_with_the_name_of_what_we_make_steps_aside() -> None:
+    system = machine("peth0")
+    system.files |= {"/sys/class/net/eth0/address": OTHER, "/sys/class/net/eth0/device/vendor": "0x8086"}
+    XEN.execute(system)
+    assert system.inputs[0].startswith("link set dev eth0 down\nlink set dev eth0 name osr-0\nlink add name eth0 type")
+    system = machine("ens3")
+    system.files |= {"/sys/class/net/eth0/address": OTHER, "/sys/class/net/eth0/device/vendor": "0x8086"}
+    XEN.execute(system)
+    assert "link set dev osr-1 name ens3\nlink add name eth0 type bridge" in system.inputs[0]
 
 
 def test_one_member_of_a_bond_is_enough_after_a_moment() -> None:
@@ -445,8 +550,15 @@ def test_a_duplicate_address_that_the_root_does_not_need_is_left_out() -> None:
     assert system.inputs == ["address replace 10.0.1.11/24 dev eth0\n"]
     assert system.files[TAKEN] == "eth0 10.0.0.11\n"
     profile = "/run/systemd/network/00-osr-eth0.network"
-    LeaveAlone("x", ((profile, "[Network]\nAddress=10.0.0.11/24\nAddress=10.0.1.11/24\n"),)).execute(system)
+    leave = LeaveAlone("x", (("eth0", profile, "[Network]\nAddress=10.0.0.11/24\nAddress=10.0.1.11/24\n"),))
+    leave.execute(system)
     assert system.files[profile] == "[Network]\nAddress=10.0.1.11/24\n"
+    system.heard = []
+    spare.execute(system)
+    assert TAKEN not in system.files, "the other has gone"
+    system.files[TAKEN] = "eth0 10.0.0.11\n"
+    UNASKED.execute(system)
+    assert TAKEN not in system.files, "nobody was asked"
 
 
 def test_a_copy_of_this_machine_is_told_as_such() -> None:
@@ -481,6 +593,75 @@ def test_what_is_about_a_link_that_is_not_there_is_left_out() -> None:
     system = machine("eth1")
     SetAddresses((*ADDRESSES, "address replace 10.1.0.1/24 dev eth1"), (), (), ()).execute(system)
     assert system.inputs == ["address replace 10.1.0.1/24 dev eth1\n"]
+
+
+LATE = SetAddresses(
+    ("address replace 10.1.0.11/24 dev eth1", "address replace fd01::11/64 dev eth1 nodad"),
+    (("eth1", "10.1.0.11/24"), ("eth1", "fd01::11/64")), (), ("eth0",))  # fmt: skip
+
+
+def test_a_carrier_that_comes_a_moment_later_is_waited_for_before_anybody_is_asked() -> None:
+    system = machine("eth1")
+    system.files["/sys/class/net/eth1/carrier"] = "0\n"
+
+    def plugged(dry: Dry) -> None:
+        if dry.clock > 1:
+            dry.files["/sys/class/net/eth1/carrier"] = "1\n"
+
+    system.on_pause = plugged
+    assert LATE.execute(system) == "asked for 0.5 s"
+    assert [link for link, _ in system.sent] == ["eth1", "eth1"]
+    assert 1.5 <= system.clock < 1.7
+    assert system.inputs[0].endswith(" nodad\n")
+    down = machine("eth1")
+    down.files["/sys/class/net/eth1/carrier"] = "\n"  # it cannot be read while a link is down
+    LATE.execute(down)
+    assert down.clock == 0.5
+
+
+def test_the_kernel_asks_for_the_addresses_of_ipv6_that_we_could_not_ask_for() -> None:
+    system = machine("eth1")
+    system.files["/sys/class/net/eth1/carrier"] = "0\n"
+    assert LATE.execute(system) == "asked for 0.5 s, not asked: eth1: no carrier"
+    assert system.inputs == ["address replace 10.1.0.11/24 dev eth1\naddress replace fd01::11/64 dev eth1\n"]
+    assert 1.5 <= system.clock < 2.1
+    assert system.said == ["warning: not everywhere was asked who else has our addresses: eth1: no carrier"]
+
+
+def test_nothing_is_sent_from_an_address_before_the_kernel_has_asked() -> None:
+    system = machine("eth1")
+    system.mute = {"eth1": "Network is down"}
+
+    def proven(dry: Dry) -> None:
+        flag = "00" if dry.clock > 2 else "40"
+        dry.files["/proc/net/if_inet6"] = f"fd010000000000000000000000000011 03 40 00 {flag} eth1\n"
+
+    system.on_pause = proven
+    SetAddresses(LATE.lines, LATE.asked, (), ("eth1",)).execute(system)
+    assert 2 < system.clock < 2.2
+    system = machine("eth1")
+    system.mute = {"eth1": "Network is down"}
+    SetAddresses(LATE.lines, LATE.asked, (), ("eth1",)).execute(system)
+    assert 3.4 < system.clock < 3.7, "for a while"
+
+
+def test_links_with_a_carrier_come_first_with_their_networks_and_last_with_their_routes() -> None:
+    eth0 = [("eth0", f"{line} dev eth0") for line in ("address replace 10.0.0.11/24", "route replace 10.9.0.0/16")]
+    eth1 = [("eth1", f"{line} dev eth1") for line in ("address replace 10.0.0.12/24", "route replace 10.9.0.0/16")]
+    system = machine("eth0", "eth1")
+    assert in_order(system, eth0 + eth1) == eth0 + eth1
+    system.files["/sys/class/net/eth0/carrier"] = "0\n"
+    assert in_order(system, eth0 + eth1) == [eth1[0], eth0[0], eth0[1], eth1[1]]
+    system.files["/sys/class/net/eth1/carrier"] = "0\n"
+    assert in_order(system, eth0 + eth1) == eth0 + eth1
+
+
+def test_a_route_by_a_link_that_is_down_is_told() -> None:
+    system = machine("eth0")
+    system.once = CommandFailed("ip", status=1, output="RTNETLINK answers: Network is down\nCommand failed -:2")
+    with pytest.raises(OsrError, match="Network is down") as caught:
+        UNASKED.execute(system)
+    assert "is not up" in caught.value.hint
 
 
 def test_an_announced_address_is_waited_for() -> None:

@@ -15,7 +15,7 @@ GATEWAYS = [("eth0", "10.0.0.1"), ("eth1", "10.1.0.1")]
 def test_one_exchange_for_all() -> None:
     system = Dry({**link("eth0"), **link("eth1")})
     system.heard = [reply("eth0"), reply("eth1", "10.1.0.11"), reply("eth1", "10.0.0.11")]
-    assert survey(system, ASKED, GATEWAYS) == Survey((("eth1", "10.1.0.11", THEIRS),), (("eth1", "10.1.0.1"),), "")
+    assert survey(system, ASKED, GATEWAYS) == Survey((("eth1", "10.1.0.11", THEIRS),), (("eth1", "10.1.0.1"),), ())
     assert [name for name, _ in system.sent] == ["eth0", "eth1", "eth0", "eth1"]
     assert system.clock == 0.5
     assert duplicates(system, ASKED) == (("eth1", "10.1.0.11", THEIRS),)
@@ -26,7 +26,7 @@ def test_one_exchange_for_all() -> None:
 def test_who_asks_for_the_gateway_as_we_do_is_not_the_gateway() -> None:
     system = Dry(link("eth0"))
     system.heard = [("eth0", who_has("10.0.0.1", THEIRS))]
-    assert survey(system, [], GATEWAYS) == Survey((), (("eth0", "10.0.0.1"),), "")
+    assert survey(system, [], GATEWAYS) == Survey((), (("eth0", "10.0.0.1"),), ())
 
 
 def test_a_link_that_cannot_be_asked_is_told_and_hides_nothing_of_the_others() -> None:
@@ -36,8 +36,8 @@ def test_a_link_that_cannot_be_asked_is_told_and_hides_nothing_of_the_others() -
     found = survey(system, asked, [*GATEWAYS, ("eth2", "10.2.0.1"), ("ib0", "10.3.0.1")])
     assert found.taken == (("eth0", "10.0.0.11", THEIRS),)
     assert found.silent == (("eth0", "10.0.0.1"),), "where nobody was asked nobody is silent"
-    assert found.unasked == "eth1: no carrier; eth2: Network is down"
-    assert survey(Dry(), asked, GATEWAYS) == Survey((), (), "")
+    assert found.unasked == (("eth1", "no carrier"), ("ib0", "not Ethernet"), ("eth2", "Network is down"))
+    assert survey(Dry(), asked, GATEWAYS) == Survey((), (), ())
 
 
 def test_other_cards_are_taken_up_to_see_their_carrier_and_down_again_whatever_happens() -> None:

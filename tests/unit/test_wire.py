@@ -97,7 +97,7 @@ def test_an_address_that_another_kernel_has_is_found_and_a_gateway_that_is_not_t
     taken, silent, unasked = inside(SURVEY % (asked, gateways), APART + setup)
     assert sorted(taken) == [["eth0", "10.0.0.11", OTHER], ["eth0", "fd00::11", OTHER]]
     assert silent == [["eth0", "10.0.0.254"], ["eth0", "fd00::fe"]]
-    assert unasked == ""
+    assert unasked == []
 
 
 @pytest.mark.programs
@@ -157,7 +157,7 @@ def test_a_link_on_which_nothing_can_be_asked_is_told_and_the_others_are_asked()
     asked = [("eth1", "10.1.0.11"), ("eth0", "10.0.0.11"), ("eth9", "10.9.0.11")]
     taken, _, unasked = inside(SURVEY % (asked, []), setup)
     assert taken == [["eth0", "10.0.0.11", OTHER]]
-    assert unasked == "eth1: Network is down"
+    assert unasked == [["eth1", "Network is down"]]
     code = """
 if not os.fork():
     time.sleep(0.1)
