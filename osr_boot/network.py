@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 _BRIDGE = {"stp_state": "0", "forward_delay": "0"}
 
 
-def plan(node: Node, servers: tuple[str, ...] = (), *, probe: bool = True) -> Iterator[Operation]:
+def plan(node: Node, servers: tuple[str, ...] | None = (), *, probe: bool = True) -> Iterator[Operation]:
     """Yield the operations that configure the node's own links, and no others.
 
-    `servers` are the addresses of what the root comes from: only the links that lead there are waited for.
+    `servers` are the addresses of what the root comes from: only the links that lead there are waited for. None: the
+    root is not for us to mount, and no link is waited for.
     """
     nics = layers.ordered(nic for nic in node.nics if nic.onboot)
     if not nics:
         return
     for driver in dict.fromkeys(nic.driver for nic in nics if nic.driver):
         yield LoadDriver(driver, tuple(nic.name for nic in nics if nic.driver == driver))
-    roads = layers.toward(servers, nics)
+    roads = () if servers is None else layers.toward(servers, nics)
     hardware = {nic.name: (nic.name, nic.mac, "") for nic in nics if not nic.kind}
     for road in roads:
         for card in layers.cards(road, nics):
@@ -44,25 +45,26 @@ def plan(node: Node, servers: tuple[str, ...] = (), *, probe: bool = True) -> It
         gateways = tuple((nic.name, gateway) for nic in roads if nic.probe and probe
                          for gateway in (nic.gateway, nic.gateway6) if gateway)  # fmt: skip
         yield SetAddresses(batch, asked, gateways if asked else (), tuple(road.name for road in roads))
-    yield from _asking(servers, nics, roads, probe=probe)
+    yield from _asking(layers.ways(servers or (), nics), nics, probe=probe)
 
 
-def _asking(
-    servers: tuple[str, ...], nics: tuple[Nic, ...], roads: tuple[Nic, ...], *, probe: bool
-) -> Iterator[Operation]:
-    """Yield what asks for addresses; those that the root needs come first, and only they may take their time."""
-    far = {family for server in servers if not layers.near(server, nics) for family in layers.families(server)}
-    asking = [(nic, one, nic in roads and (6 if one != "dhcp" else 4) in far)
-              for nic in nics for one in nic.addresses if "/" not in one]  # fmt: skip
-    for nic, one, needed in sorted(asking, key=lambda asked: not asked[2]):
-        if one != "auto6":
-            from osr_boot.ops.dhcp import AskAddress
-
-            family = 6 if one == "dhcp6" else 4
-            after = tuple(routes(nic, family))
-            given = bool(nic.gateway6 if family == 6 else nic.gateway)
-            yield AskAddress(nic.name, nic.mac, family, given, needed, probe and nic.probe, after)
-    if announced := tuple(nic.name for nic, one, needed in asking if one == "auto6" and needed):
+def _asking(ways: tuple[tuple[Nic, int], ...], nics: tuple[Nic, ...], *, probe: bool) -> Iterator[Operation]:
+    """Yield what asks for addresses: first where one of them is needed for the root, then where none is."""
+    known = tuple(dict.fromkeys(nic.name for nic, family in ways if not layers.waits(nic, family)))
+    announced = tuple(nic.name for nic, family in ways
+                      if family == 6 and layers.waits(nic, 6) and "auto6" in nic.addresses)  # fmt: skip
+    asking = tuple((nic, family) for nic in nics for family in (4, 6) if _word(family) in nic.addresses)
+    first = tuple((nic, family) for nic, family in asking if (nic, family) in ways and layers.waits(nic, family))
+    spare = tuple(one for one in asking if one not in first)
+    if asking:
+        from osr_boot.ops.dhcp import AskAddress
+    for some, needed in ((first, True), (spare, False)):
+        if some:
+            links = tuple((nic.name, nic.mac, family, probe and nic.probe, nic.onlink) for nic, family in some)
+            after = tuple(line for nic, family in some for line in routes(nic, family))
+            yield AskAddress(links, after, needed, known if needed else (), announced if needed else ())
+    # Whoever mounts the root tries again; an announcement that comes late is in time for that.
+    if announced and not first and not known:
         from osr_boot.ops.announced import WaitAnnounced
 
         yield WaitAnnounced(announced)
@@ -89,12 +91,13 @@ def lines(nic: Nic, nics: tuple[Nic, ...]) -> Iterator[str]:
         if nic.kind == "bond":  # the kernel takes members only while they are down
             yield f"link set dev {one.name} down"
         yield f"link set dev {one.name} master {name}"
-        yield f"link set dev {one.name} up"
+        if nic.kind == "bond":
+            yield f"link set dev {one.name} up"
     for key, value in late.items():
         yield f"link set dev {name} type bond {key} {value}"
     own = f" address {nic.mac}" if nic.kind and nic.mac else ""
     mtu = f" mtu {nic.mtu}" if nic.mtu else ""
-    if nic.master or nic.bridge:  # what stands on it takes it up: a card that goes up twice negotiates twice
+    if nic.master:  # its bond takes it up: a card that goes up twice negotiates twice
         if own or mtu:
             yield f"link set dev {name}{own}{mtu}"
     else:
@@ -126,8 +129,12 @@ def routes(nic: Nic, family: int) -> Iterator[str]:
 
 def _asked_for(nic: Nic, family: int) -> bool:
     """Say whether a DHCP server is what gives a link its one address of a kind, and with it the network of routers."""
-    static = any("/" in one and (":" in one) == (family == 6) for one in nic.addresses)
-    return not static and ("dhcp6" if family == 6 else "dhcp") in nic.addresses
+    return layers.waits(nic, family) and _word(family) in nic.addresses
+
+
+def _word(family: int) -> str:
+    """Return how the model writes that a link asks by DHCP."""
+    return "dhcp6" if family == 6 else "dhcp"
 
 
 def _as_words(options: dict[str, str]) -> str:

@@ -53,7 +53,7 @@ def make(
     if not static:
         from osr_boot import network
 
-        servers = filesystems.find(volume.fstype).servers(volume) if volume else ()
+        servers = filesystems.find(volume.fstype).servers(volume) if volume else None
         stages["network"] = tuple(network.plan(node, servers, probe=cmdline.probe))
     stages["root"] = tuple(_root(volume, cmdline, root, hostname))
     if volume and cluster and cluster.digest:

@@ -18,8 +18,10 @@ from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.model import Cluster, Nic, Node
 from osr_boot.ops import from_json, to_json
 from osr_boot.ops.announced import WaitAnnounced
+from osr_boot.ops.cards import MISSING
 from osr_boot.ops.clients import CLIENTS, argv, renewing
 from osr_boot.ops.dhcp import AskAddress
+from osr_boot.ops.request import Request
 from osr_boot.packets import who_has
 
 PATH = "/run/osr/dhcp/eth0-4"
@@ -31,6 +33,8 @@ class Network(Dry):
     """A machine whose DHCP client gets one answer after the other, the last one for ever."""
 
     answered: list[object] = []  # noqa: RUF012
+    on_links: dict[str, list[object]] = {}  # noqa: RUF012
+    """the same for each of several links"""
     timeouts: list[float]
     before: list[bool]
     late = False
@@ -40,11 +44,12 @@ class Network(Dry):
         if argv[0] == "ip":
             return super().run(argv, input=input, timeout=timeout, root=root)
         family = 6 if "-6" in argv or argv[0] == "udhcpc6" else 4
-        path = f"/run/osr/dhcp/eth0-{family}"
+        path = f"/run/osr/dhcp/{argv[-1] if argv[-1] in self.on_links else 'eth0'}-{family}"
         self.timeouts.append(timeout)
         self.before += [self.exists(f"{path}.json"), self.exists(f"{path}.pid")]
         said = super().run(argv, input=input, timeout=timeout, root=root)
-        answer = self.answered.pop(0) if len(self.answered) > 1 else self.answered[0] if self.answered else None
+        answered = self.on_links.get(argv[-1], self.answered)
+        answer = answered.pop(0) if len(answered) > 1 else answered[0] if answered else None
         if answer is not None:
             self.files[f"{path}.json"] = answer if isinstance(answer, str) else json.dumps(answer)
             if not self.late:
@@ -60,9 +65,9 @@ def machine(*answers: object, client: str = "dhclient", deadline: float = 30) ->
 
 
 def ask(
-    family: int = 4, *, gateway: bool = False, needed: bool = True, probe: bool = False, lines: tuple[str, ...] = ()
+    family: int = 4, *, needed: bool = True, probe: bool = False, onlink: bool = False, lines: tuple[str, ...] = ()
 ) -> AskAddress:
-    return AskAddress("eth0", MAC, family, gateway, needed, probe, lines)
+    return AskAddress((("eth0", MAC, family, probe, onlink),), lines, needed, (), ())
 
 
 def taken(address: str, mac: str = OTHER) -> tuple[str, bytes]:
@@ -119,7 +124,13 @@ def test_a_line_that_the_kernel_refuses_is_told(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_gateway_of_cluster_conf_stays() -> None:
-    assert ask(gateway=True).execute(machine()) == "10.0.0.11/24"
+    for begin in ("default", "0.0.0.0/0"):
+        own = (f"route replace {begin} via 10.0.0.9 dev eth0",)
+        system = machine()
+        assert ask(lines=own).execute(system) == "10.0.0.11/24"
+        assert system.inputs[1].splitlines()[1:] == list(own)
+    other = ("route replace default via fd00::1 dev eth0",)
+    assert ask(lines=other).execute(machine()) == "10.0.0.11/24, gateway 10.0.0.1"
 
 
 def test_the_lease_is_kept_by_the_running_system_which_changes_nothing() -> None:
@@ -201,7 +212,7 @@ def test_nothing_but_an_address_becomes_a_line(address: str, mask: str) -> None:
     for family in (4, 6):
         answer = {"address": address, "address6": address, "mask": mask, "routers": address, "dns": mask}
         try:
-            lines, _ = ask(family)._lines(answer)
+            lines, _ = Request("eth0", MAC, family, False, False, True, ()).taken(Dry(), answer)
         except OsrError as error:
             said.append(error.message)
             continue
@@ -230,9 +241,49 @@ def test_name_servers_are_addresses_or_nothing(dns: str) -> None:
         assert set(line[11:]) <= set("0123456789abcdef.:")
 
 
-@pytest.mark.parametrize("router", ["10.9.9.9", "10.0.0.11", "x; reboot", "10.0.0.1/8"])
+@pytest.mark.parametrize("router", ["10.9.9.9", "10.0.0.11", "x;\x1b[2Jreboot", "10.0.0.1/8"])
 def test_a_router_of_nonsense_is_left_out(router: str) -> None:
-    assert ASK.execute(machine({**GOOD, "routers": router})) == "10.0.0.11/24"
+    system = machine({**GOOD, "routers": router})
+    said = ASK.execute(system)
+    assert said.startswith('10.0.0.11/24; the router "')
+    assert said.endswith(": left out")
+    assert said.isprintable()
+    assert system.inputs[1] == "address replace 10.0.0.11/24 dev eth0\n"
+
+
+def test_a_router_in_no_network_is_taken_where_cluster_conf_says_so() -> None:
+    cloud = {"address": "10.0.0.11", "mask": "255.255.255.255", "routers": "10.0.0.1"}
+    said = '10.0.0.11/32; the router "10.0.0.1" is outside the network 10.0.0.11/32 of the link: left out'
+    assert ASK.execute(machine(cloud)) == said
+    system = machine(cloud)
+    assert ask(onlink=True).execute(system) == "10.0.0.11/32, gateway 10.0.0.1"
+    assert system.inputs[1].splitlines()[1] == "route replace default via 10.0.0.1 dev eth0 onlink"
+
+
+# As the kernel writes it: a head, a default route, and one to a network.
+ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT   \n\
+{}\t00000000\tFE00000A\t0003\t0\t0\t0\t00000000\t0\t0\t0   \n\
+eth0\t0000000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0   \n"""
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_the_default_route_of_another_link_stays(needed: bool) -> None:
+    system = machine()
+    system.files["/proc/net/route"] = ROUTES.format("eth1")
+    said = "10.0.0.11/24; the router 10.0.0.1 is left out: eth1 has the default route"
+    assert ask(needed=needed).execute(system) == said
+    assert system.inputs[1] == "address replace 10.0.0.11/24 dev eth0\n"
+    again = machine()
+    again.files["/proc/net/route"] = ROUTES.format("eth0")
+    assert ask(needed=needed).execute(again) == "10.0.0.11/24, gateway 10.0.0.1"
+
+
+def test_a_default_route_that_leads_nowhere_gives_way_to_one_toward_the_root() -> None:
+    system = machine()
+    system.files |= {"/proc/net/route": ROUTES.format("eth1"), "/sys/class/net/eth1/carrier": "0\n"}
+    said = "10.0.0.11/24, gateway 10.0.0.1 in place of that on eth1, which has no carrier"
+    assert ask().execute(system) == said
+    assert ask(needed=False).execute(system).endswith("is left out: eth1 has the default route")
 
 
 def test_a_root_path_is_not_for_us() -> None:
@@ -311,7 +362,7 @@ def test_the_client_of_version_6_is_another_one_of_busybox() -> None:
 def test_lines_that_need_the_address_come_after_it_and_only_with_it() -> None:
     lines = ("route replace default via 10.0.0.9 dev eth0", "route replace 10.1.0.0/16 via 10.0.0.2 dev eth0")
     system = machine()
-    ask(gateway=True, lines=lines).execute(system)
+    ask(lines=lines).execute(system)
     assert system.inputs[1].splitlines() == ["address replace 10.0.0.11/24 dev eth0", *lines]
     system = machine(None)
     ask(needed=False, lines=lines).execute(system)
@@ -373,6 +424,137 @@ def test_explain_shows_the_command() -> None:
     assert wait.commands() == (argv("dhclient", "eth0", 4, PATH, MAC), ("ip", "-batch", "-"))
     assert wait.input() == "route replace default via 10.0.0.9 dev eth0\n"
     assert from_json(json.loads(json.dumps(to_json(wait)))) == wait
+
+
+# --- several links
+
+
+OTHER_GOOD = {"address": "10.1.0.11", "mask": "255.255.255.0", "routers": "10.1.0.1"}
+SECOND = f"eth1 (MAC {OTHER})"
+
+
+def both(eth0: object, eth1: object, *, deadline: float = 60, carriers: str = "11") -> Network:
+    system = machine(deadline=deadline)
+    system.on_links = {"eth0": [eth0], "eth1": [eth1]}
+    system.files |= {f"/sys/class/net/eth{number}/carrier": f"{one}\n" for number, one in enumerate(carriers)}
+    return system
+
+
+def ask_both(
+    *, needed: bool = True, lines: tuple[str, ...] = (), known: tuple[str, ...] = (), announced: tuple[str, ...] = ()
+) -> AskAddress:
+    links = (("eth0", MAC, 4, False, False), ("eth1", OTHER, 4, False, False))
+    return AskAddress(links, lines, needed, known, announced)
+
+
+def asked(system: Network) -> list[str]:
+    return [words[-1] for words in system.ran if words[0] == "dhclient"]
+
+
+def test_each_of_several_links_is_asked_once() -> None:
+    lines = ("route replace 10.9.0.0/16 via 10.1.0.2 dev eth1",)
+    system = both(GOOD, OTHER_GOOD)
+    said = ask_both(lines=lines).execute(system)
+    assert said == "eth0: 10.0.0.11/24, gateway 10.0.0.1; eth1: 10.1.0.11/24, gateway 10.1.0.1"
+    assert asked(system) == ["eth0", "eth1"]
+    assert system.timeouts == [10.0, 10.0]
+    assert [text.splitlines()[2:] for text in system.inputs if "address" in text] == [[], list(lines)]
+    assert ask_both().describe() == f"ask for an IPv4 address on eth0 (MAC {MAC}) or {SECOND} by DHCP"
+    assert from_json(json.loads(json.dumps(to_json(ask_both(lines=lines))))) == ask_both(lines=lines)
+
+
+def test_one_of_several_links_is_enough() -> None:
+    system = both(None, OTHER_GOOD)
+    assert "eth1: 10.1.0.11/24" in ask_both().execute(system)
+    assert asked(system) == ["eth0", "eth1"]
+    assert system.said[-1].startswith(f"warning: no address by DHCP on eth0 (MAC {MAC}) after 1 attempt: nobody")
+    assert system.clock == 0
+
+
+def test_a_link_without_carrier_has_a_moment_once_another_has_its_address() -> None:
+    system = both(GOOD, OTHER_GOOD, carriers="10")
+    said = f"no address by DHCP on {SECOND}: no carrier"
+    assert ask_both().execute(system) == f"eth0: 10.0.0.11/24, gateway 10.0.0.1; {said}"
+    assert system.said == [f"warning: {said}; going on without it"]
+    assert asked(system) == ["eth0"]
+    assert 5 <= system.clock < 5.5
+
+    def plug(dry: Dry) -> None:
+        if dry.clock > 2:
+            dry.files["/sys/class/net/eth1/carrier"] = "1\n"
+
+    late = both(GOOD, OTHER_GOOD, carriers="10")
+    late.on_pause = plug
+    assert "eth1: 10.1.0.11/24" in ask_both().execute(late)
+    assert late.clock < 2.5
+
+
+def test_links_are_asked_in_turn_until_one_answers_or_the_time_is_over() -> None:
+    system = both(None, None)
+
+    def answer(dry: Dry) -> None:
+        if dry.clock > 20:
+            system.on_links["eth1"] = [OTHER_GOOD]
+
+    system.on_pause = answer
+    ask_both().execute(system)
+    assert asked(system)[:4] == ["eth0", "eth1", "eth0", "eth1"]
+    assert set(system.timeouts) == {10.0}
+    assert f"DHCP on {SECOND}: attempt 1: nobody answered; again" in system.said
+    never = both(None, None, carriers="10")
+    with pytest.raises(OsrError, match="eth0 .* after .* attempts: nobody answered") as caught:
+        ask_both().execute(never)
+    assert caught.value.message.endswith(f"; no address by DHCP on {SECOND}: no carrier")
+    assert "know the MAC address" in caught.value.hint
+    assert 50 < never.clock < 60
+
+
+def test_a_link_of_cluster_conf_with_a_carrier_is_enough() -> None:
+    system = both(None, None, carriers="111")
+    assert ask_both(known=("eth2",)).execute(system).count("no address by DHCP") == 2
+    assert asked(system) == ["eth0", "eth1"]
+    assert system.clock == 0
+    without = both(None, None, carriers="110")
+    with pytest.raises(OsrError, match="; no carrier on eth2$"):
+        ask_both(known=("eth2",)).execute(without)
+
+
+def test_an_announced_address_is_enough() -> None:
+    system = both(None, None)
+
+    def announce(dry: Dry) -> None:
+        if dry.clock > 20:
+            dry.files["/proc/net/if_inet6"] = if_inet6("fd000000000000000000000000000011", 0, 0)
+
+    system.on_pause = announce
+    assert ask_both(announced=("eth0",)).execute(system).count("no address by DHCP") == 2
+    assert 20 < system.clock < 25
+    never = both(None, None)
+    with pytest.raises(OsrError, match="; no router announced an IPv6 network on eth0$"):
+        ask_both(announced=("eth0",)).execute(never)
+
+
+def test_nothing_is_asked_on_a_card_that_has_only_the_name_of_ours() -> None:
+    system = both(GOOD, OTHER_GOOD)
+    system.files[MISSING] = "eth0\n"
+    assert ask_both(needed=False).execute(system) == "no eth0; eth1: 10.1.0.11/24, gateway 10.1.0.1"
+    assert asked(system) == ["eth1"]
+    system.files[MISSING] = "eth0\neth1\n"
+    assert ask_both(needed=False).execute(system) == "no eth0; no eth1"
+    with pytest.raises(OsrError, match="no card of eth0, eth1 is here"):
+        ask_both().execute(system)
+    stranger = both(None, None, carriers="111")
+    stranger.files[MISSING] = "eth2\n"
+    with pytest.raises(OsrError, match="no address by DHCP"):
+        ask_both(known=("eth2",)).execute(stranger)
+
+
+def test_a_wait_for_carriers_says_for_whose() -> None:
+    system = both(None, None, carriers="00")
+    with pytest.raises(OsrError, match="no carrier"):
+        ask_both().execute(system)
+    assert system.said[0] == "waiting for eth0 or eth1, 10 s so far"
+    assert asked(system) == []
 
 
 # --- who keeps the lease

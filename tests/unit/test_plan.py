@@ -57,6 +57,12 @@ def test_root_by_hand_wins() -> None:
     assert plan.volume_of(NODE, Cmdline(root="LABEL=root")) is None
 
 
+def test_no_link_is_waited_for_where_dracut_mounts_the_root() -> None:
+    made = plan.make(NODE, Cmdline(root="/dev/vda1"), because="").stages["network"]
+    assert names(made) == ["LoadDriver", "BringUp", "SetAddresses"]
+    assert [vars(operation)["needed"] for operation in made[1:]] == [(), ()]
+
+
 def test_a_node_without_root_is_refused() -> None:
     with pytest.raises(ConfigError, match="no root volume"):
         plan.make(Node("node1", 1, (NIC,)), Cmdline(), because="")
