@@ -32,9 +32,13 @@ def main(words: list[str], *, debug: bool = False) -> int:
     system = Linux(debug=debug)
     begin = system.uptime() - time.process_time()  # the interpreter's own start counts as ours
     state = State(system)
-    outcome: dict[str, Any] = {"started": round(begin, 3), "outcome": "failed", "ops": []}
     report = state.report()
-    report.setdefault("stages", {})[stage] = outcome
+    stages = report.setdefault("stages", {})
+    before = stages.get(stage, {})
+    # A stage that waited goes on where it was.
+    ops = before["ops"] if before.get("outcome") == "waiting" else []
+    outcome: dict[str, Any] = {"started": round(begin, 3), "outcome": "failed", "ops": ops}
+    stages[stage] = outcome
     try:
         if stage == "plan":
             _plan(system, state, report)

@@ -4,6 +4,7 @@
     rd.osr.node=NAME                this machine is node NAME
     BOOTIF=01-xx-xx-xx-xx-xx-xx     the link that the boot loader used
     root=, rootfstype=, rootflags=, ro, rw
+    fsck.mode=auto|force|skip, fastboot, forcefsck, rd.skipfsck
     cdsltree=, cdsllink=, cdslsharedtree=
     rd.osr=0, rd.osr.timeout=SECONDS, rd.osr.break=STAGE, rd.osr.debug
 
@@ -22,11 +23,13 @@ STAGES = ("plan", "network", "root", "cdsl", "handover", "shutdown")
 _NO = ("0", "no", "off")
 _YES = ("", "1", "yes", "on")
 _LONGEST_TIMEOUT = 7 * 86400
+_FSCK = {"fastboot": "skip", "forcefsck": "force", "rd.skipfsck": "skip"}
+"""older words of systemd, and dracut's; source: man systemd-fsck@.service, dracut.cmdline"""
 _ONCE = ("root", "rootfstype", "rootflags")
 _OURS = frozenset(
     (
         "nodeid", "rd.osr.nodeid", "rd.osr.node", "BOOTIF", *_ONCE, "ro", "rw", "cdsltree", "cdsllink",
-        "cdslsharedtree", "rd.osr", "rd.osr.timeout", "rd.osr.break", "rd.osr.probe",
+        "cdslsharedtree", "fsck.mode", *_FSCK, "rd.osr", "rd.osr.timeout", "rd.osr.break", "rd.osr.probe",
         "rd.osr.debug",
     )
 )  # fmt: skip
@@ -44,6 +47,8 @@ def parse(text: str) -> Cmdline:
             words["nodeid"] = value
         elif key in ("ro", "rw"):
             words["ro"] = key
+        elif key in _FSCK:
+            words["fsck.mode"] = _FSCK[key] if value not in _NO else "auto"
         elif key in _OURS:
             words[key] = value
         elif key.startswith("rd.osr."):
@@ -63,6 +68,7 @@ def parse(text: str) -> Cmdline:
         rootfstype=words.get("rootfstype", ""),
         rootflags=words.get("rootflags", ""),
         readonly=words.get("ro") == "ro",
+        fsck=_fsck(words.get("fsck.mode"), warnings),
         cdsltree=_path("cdsltree", words, Cmdline.cdsltree),
         cdsllink=_path("cdsllink", words, Cmdline.cdsllink),
         cdslsharedtree=_path("cdslsharedtree", words, Cmdline.cdslsharedtree),
@@ -158,6 +164,14 @@ def _timeout(text: str | None, warnings: list[str]) -> int:
         return int(text)
     warnings.append(f'rd.osr.timeout="{_shown(text)}" is not a number of seconds; it stays {Cmdline.timeout}')
     return Cmdline.timeout
+
+
+def _fsck(text: str | None, warnings: list[str]) -> str:
+    if text in (None, "auto", "force", "skip"):
+        return text or Cmdline.fsck
+    said = _shown(text or "")
+    warnings.append(f'kernel argument fsck.mode="{said}" is none of auto, force and skip; it counts as auto')
+    return Cmdline.fsck
 
 
 def _flag(key: str, words: dict[str, str], default: bool, warnings: list[str]) -> bool:

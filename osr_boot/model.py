@@ -162,6 +162,8 @@ class Cmdline(Value):
     rootfstype: str = ""
     rootflags: str = ""
     readonly: bool = False
+    fsck: str = "auto"
+    """`auto`: a local filesystem is checked before it is mounted, `force`: needed or not, `skip`: never"""
     cdsltree: str = "/cluster/cdsl"
     cdsllink: str = "/cdsl.local"
     cdslsharedtree: str = "/cluster/shared"

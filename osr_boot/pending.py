@@ -15,8 +15,8 @@ def rootsource(name: str) -> Iterator[tuple[str, str]]:
 
 def root(fstype: str, stack: str) -> Iterator[tuple[str, str]]:
     """Yield message and hint for a root filesystem that is checked, and not mounted yet."""
-    what = f"starts no cluster stack ({stack}) in the initrd" if stack else "mounts no disks"
-    yield f"a root of type {fstype} cannot be booted by this version, which {what}", 'use fstype="nfs4"'
+    reason = f"a root of type {fstype} cannot be booted by this version, which starts no cluster stack ({stack})"
+    yield f"{reason} in the initrd", 'use fstype="nfs4"'
 
 
 def filesystems() -> tuple[str, str]:

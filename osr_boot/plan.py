@@ -75,7 +75,7 @@ def _root(volume: RootVolume | None, cmdline: Cmdline, root: str, hostname: str)
     if hostname:
         yield SetHostname(hostname)
     if volume:
-        yield from filesystems.find(volume.fstype).plan(volume, root, readonly=cmdline.readonly)
+        yield from filesystems.find(volume.fstype).plan(volume, root, cmdline)
     else:
         yield ReportRoot(root)
 

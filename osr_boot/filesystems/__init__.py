@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import ClassVar
 
-    from osr_boot.model import Cluster, Node, RootVolume
+    from osr_boot.model import Cluster, Cmdline, Node, RootVolume
     from osr_boot.ops import Operation
 
 _registry: dict[str, type[Filesystem]] = {}
@@ -72,15 +72,13 @@ class Filesystem:
         return ()
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, *, readonly: bool) -> Iterator[Operation]:
-        """Yield the operations that mount the volume on the directory `target`."""
+    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline) -> Iterator[Operation]:
+        """Yield the operations that mount the volume on the directory `target`. Of `cmdline` ro, rw and fsck count."""
         raise NotImplementedError
 
 
 class Disk(Filesystem):
     """A filesystem on a disk: what all of them have in common."""
-
-    supported = False
 
     @classmethod
     def check(cls, volume: RootVolume) -> Iterator[Problem]:
@@ -94,14 +92,22 @@ class Disk(Filesystem):
             yield Problem("error", f'"{volume.name}" is no disk', hint="write /dev/..., LABEL=... or UUID=...")
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, *, readonly: bool) -> Iterator[Operation]:
+    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline) -> Iterator[Operation]:
         """See Filesystem."""
+        from osr_boot.ops.disks import FindDisk
         from osr_boot.ops.mounts import CheckRoot, MountDevice
 
+        yield FindDisk(volume.name)
+        yield from cls.prepare(volume, cmdline)
         given = [word for word in volume.mountopts.split(",") if word]
-        mode = [] if {"ro", "rw"} & set(given) else ["ro" if readonly else "rw"]
+        mode = [] if {"ro", "rw"} & set(given) else ["ro" if cmdline.readonly else "rw"]
         yield MountDevice(volume.name, volume.fstype, ",".join(mode + given), target)
         yield CheckRoot(target, volume.name)
+
+    @classmethod
+    def prepare(cls, volume: RootVolume, cmdline: Cmdline) -> Iterator[Operation]:
+        """Yield what is to be done with the disk before it is mounted."""
+        return iter(())
 
 
 def find(fstype: str) -> type[Filesystem]:

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from osr_boot.filesystems import Disk
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osr_boot.model import Cmdline, RootVolume
+    from osr_boot.ops import Operation
+
 
 class Ext3(Disk):
-    """A root on a local disk."""
+    """A root on a local disk, which is checked first."""
 
-    names = ("ext3", "ext4", "xfs")
-    modules = ("ext4", "xfs")  # ext3 is ext4's; source: fs/ext4/Kconfig
-    programs = ("mount",)
+    names = ("ext3", "ext4")
+    modules = ("ext4",)  # ext3 is ext4's; source: fs/ext4/Kconfig
+    programs = ("mount", "fsck.ext4")
     shared = False
+
+    @classmethod
+    def prepare(cls, volume: RootVolume, cmdline: Cmdline) -> Iterator[Operation]:
+        """See Disk."""
+        from osr_boot.ops.disks import CheckExt
+
+        if cmdline.fsck != "skip":
+            yield CheckExt(volume.name, cmdline.fsck == "force")

@@ -23,6 +23,7 @@ class Gfs2(Disk):
     names = ("gfs2",)
     modules = ("gfs2", "dlm")
     programs = ("mount",)
+    supported = False
     stack = "dlm"
 
     @classmethod

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osr_boot.model import Cluster, Node, RootVolume
+    from osr_boot.model import Cluster, Cmdline, Node, RootVolume
     from osr_boot.system import System
 
 # What mount.nfs says, and what helps. Source: the texts of nfs-utils' mount.nfs and strerror(3).
@@ -228,12 +228,12 @@ class Nfs(Filesystem):
         return (_split(volume.name)[0].strip("[]"), *volume.servers)
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, *, readonly: bool) -> Iterator[Operation]:
+    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline) -> Iterator[Operation]:
         """See Filesystem."""
         server, path = _split(volume.name)
         given = [word for word in volume.mountopts.split(",") if word]
         version = version_of(volume)
-        words = ["ro" if readonly else "rw"] if not {"ro", "rw"} & set(given) else []
+        words = ["ro" if cmdline.readonly else "rw"] if not {"ro", "rw"} & set(given) else []
         words += [f"vers={version}", "retry=0"]
         if version.startswith("3") and not {"lock", "nolock"} & set(given):
             words.append("nolock")

@@ -22,6 +22,7 @@ class Ocfs2(Disk):
     names = ("ocfs2",)
     modules = ("ocfs2", "ocfs2_dlmfs", "ocfs2_stack_o2cb")
     programs = ("mount",)
+    supported = False
     stack = "o2cb"
 
     @classmethod

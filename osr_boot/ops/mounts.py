@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from osr_boot.errors import OsrError
+from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.ops import Operation
 
 TYPE_CHECKING = False
@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 
 # What systemd mounts over or starts; source: `man file-hierarchy`, `man systemd-switch-root.service`.
 NEEDED = ("proc", "sys", "dev", "run", "etc", "sbin/init")
+
+# What mount says of a disk, and what helps. Source: the texts of util-linux' libmount/src/context_mount.c.
+_REMEDIES = {
+    "wrong fs type": "`blkid` shows what is on the disk; fstype and mountopts must fit",
+    "unknown filesystem": "the image has no driver for it: rebuild it for this kernel",
+    "already mounted": "another part of this boot has mounted it: is root= given, or the disk in the image's fstab?",
+    "write-protected": 'the disk can only be read: give it mountopts="ro", or take its write protection away',
+}
 
 
 class CheckRoot(Operation):
@@ -55,7 +63,13 @@ class MountDevice(Operation):
     def execute(self, system: System) -> str:
         """See Operation."""
         system.mkdir(self.target)
-        system.run(self.commands()[0])
+        try:
+            system.run(self.commands()[0])
+        except CommandFailed as error:
+            said = error.output or error.message
+            hint = next((remedy for text, remedy in _REMEDIES.items() if text in said), "") or error.hint
+            reason = said.split("\n")[0].removeprefix("mount: ").removeprefix(f"{self.target}: ")
+            raise OsrError(f"cannot mount {self.device} as {self.fstype}: {reason}", hint=hint) from None
         return ""
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from osr_boot import boot, facts
+from osr_boot import boot, compiled, facts
 from osr_boot.errors import ConfigError
+from osr_boot.model import Cluster, RootVolume
+from osr_boot.value import replace
 from tests.unit import pretended
 from tests.unit.pretended import MAC1, MOUNTS, ROOT, SERVER, Boot, refused
 
@@ -35,6 +37,35 @@ def test_a_whole_boot(full: Boot) -> None:
     programs = [command[0] for command in full.machine.ran]
     assert programs == ["ip", "ip", "mount", "mount"]
     assert 'root op(1) [finished] set host name "node1"' in full.machine.said
+
+
+def test_a_stage_that_waits_for_a_disk_goes_on_where_it_was(full: Boot) -> None:
+    disk = replace(pretended.CLUSTER.nodes[0], rootvolume=RootVolume("LABEL=root", "ext4", shared=False))
+    full.machine.files["/etc/osr/cluster.json"] = compiled.dump(Cluster("demo", 3, (disk,)))
+    full.stage("plan")
+    assert [full.stage("root"), full.stage("root")] == [75, 75]
+    assert full.report["stages"]["root"]["outcome"] == "waiting"
+    assert full.report["stages"]["root"]["error"] == "waiting for the disk LABEL=root"
+    full.machine.files |= {**ROOT, "/sysroot/sbin/init": "", "/dev/disk/by-label/root": ""}
+    full.machine.links["/dev/disk/by-label/root"] = "../../vda"
+    assert full.stage("root") == 0
+    done = [(op["op"], op["outcome"], op.get("note")) for op in full.report["stages"]["root"]["ops"]]
+    assert done == [(1, "finished", None), (2, "finished", "vda"), *((n, "finished", None) for n in (3, 4, 5))]
+    assert sum("[started]  find the disk" in line for line in full.machine.said) == 1
+    assert [words[0] for words in full.machine.ran] == ["fsck.ext4", "mount"]
+
+
+def test_a_disk_that_never_comes_ends_the_boot(full: Boot) -> None:
+    disk = replace(pretended.CLUSTER.nodes[0], rootvolume=RootVolume("LABEL=root", "ext4", shared=False))
+    full.machine.files["/etc/osr/cluster.json"] = compiled.dump(Cluster("demo", 3, (disk,)))
+    full.stage("plan")
+    calls = 0
+    while (status := full.stage("root")) == 75:
+        full.machine.pause(1)
+        calls += 1
+    assert (status, calls > 30) == (1, True)
+    assert full.part("where") == 'stage "root", operation 2: find the disk LABEL=root'
+    assert full.part("what") == "no disk LABEL=root appeared"
 
 
 def test_waiting_is_bounded_by_the_boots_deadline_and_not_counted_as_our_own(full: Boot) -> None:

@@ -200,7 +200,7 @@ def test_the_example_of_a_filesystem_keeps_the_rules(example: types.ModuleType) 
     assert [problem.severity for problem in kind.check(RootVolume("vda", "minix"))] == ["error"]
     volume = RootVolume("/dev/vda1", "minix", "noatime")
     assert list(kind.check(volume)) == []
-    operations = tuple(kind.plan(volume, "/sysroot", readonly=False))
+    operations = tuple(kind.plan(volume, "/sysroot", Cmdline()))
     assert operations[0].commands() == (("mount", "-t", "minix", "-o", "rw,noatime", "/dev/vda1", "/sysroot"),)
     made = plan.Plan("n", 1, "", (), dict.fromkeys(plan.STAGES, ()) | {"root": operations})
     assert plan.loads(plan.dumps(made)) == made

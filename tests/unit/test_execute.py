@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from osr_boot.dry import Dry
-from osr_boot.errors import OperationFailed, OsrError
+from osr_boot.errors import NotYet, OperationFailed, OsrError
 from osr_boot.execute import execute
 from osr_boot.explain import plan_lines, status_lines
 from osr_boot.handover import plan as handover
@@ -54,6 +54,40 @@ def test_order_numbers_and_outcomes() -> None:
     ]
     assert [(one["op"], one["outcome"], one["seconds"]) for one in done] == [(1, "finished", 2.0), (2, "failed", 2.0)]
     assert (caught.value.number, caught.value.hint) == (2, "mend it")
+
+
+@dataclass(frozen=True)
+class Late(Step):
+    """Is not there before the tenth second."""
+
+    def execute(self, system: System) -> str:
+        if system.uptime() < 10:
+            raise NotYet("waiting")
+        return self.note
+
+
+def test_what_waits_is_gone_on_with() -> None:
+    done: list[dict[str, Any]] = []
+    lines: list[str] = []
+    system = Dry()
+    steps = (Step("a"), Late("b"), Step("c"))
+    for _ in range(2):
+        with pytest.raises(NotYet):
+            execute(steps, system, done, lines.append)
+        assert [one["outcome"] for one in done] == ["finished", "waiting"]
+        system.pause(4)
+    execute(steps, system, done, lines.append)
+    assert lines == [
+        "op(1) [started]  step a",
+        "op(1) [finished] step a: a",
+        "op(2) [started]  step b",
+        "op(2) [finished] step b: b",
+        "op(3) [started]  step c",
+        "op(3) [finished] step c: c",
+    ]
+    assert [(one["op"], one["outcome"], one["seconds"]) for one in done] == [
+        (1, "finished", 2.0), (2, "finished", 8.0), (3, "finished", 2.0),
+    ]  # fmt: skip
 
 
 def test_a_plan_with_its_outcomes_is_explained() -> None:

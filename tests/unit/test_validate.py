@@ -8,7 +8,7 @@ import pytest
 
 from osr_boot import filesystems, findings, nics, validate, values
 from osr_boot.filesystems import Filesystem, Problem
-from osr_boot.model import Cluster, Dmi, Finding, Nic, Node, RootVolume
+from osr_boot.model import Cluster, Cmdline, Dmi, Finding, Nic, Node, RootVolume
 from osr_boot.ops import Operation
 from osr_boot.value import replace
 
@@ -28,7 +28,7 @@ class Local(Filesystem):
             yield Problem("error", "no device", hint="name a device")
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, *, readonly: bool) -> Iterator[Operation]:
+    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline) -> Iterator[Operation]:
         yield from ()
 
 

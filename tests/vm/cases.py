@@ -7,7 +7,7 @@ import re
 from tests import project
 from tests.lab.lab import MACS, cluster_conf
 from tests.lab.tree import BOOKWORM, SID, TRIXIE
-from tests.vm import cdsls, identities, networks, scenes
+from tests.vm import cdsls, identities, localdisks, networks, scenes
 from tests.vm.case import Case
 from tests.vm.checks import (
     address_stays,
@@ -108,6 +108,18 @@ CASES = (
     Case("static-dmi", "static initrd: the serial number says which node this is, where no MAC does", image=project.STATIC,
          append=NFS4, conf=DMI.replace("52:54:00:77:00:01", "52:54:00:88:00:01"), extra=("-smbios", "type=1,serial=OSR-1"),
          checks=(healthy, by('serial number "OSR-1" is that of node'))),
+    # --- disks
+    Case("ext3", "full-featured with a local ext3 root by its label, on a disk that is plugged in 20 s late", conf=localdisks.EXT3,
+         disks=localdisks.late, extra=localdisks.HOTPLUG, during=localdisks.plug_late, checks=(localdisks.is_root,)),
+    Case("ext3-repaired", "a local root with an error is checked and repaired before it is mounted", conf=localdisks.EXT3,
+         disks=localdisks.broken("set_inode_field /etc/os-release links_count 5"),
+         checks=(localdisks.is_root, localdisks.was_repaired)),
+    Case("ext3-broken", "a local root that only a person can repair is not mounted", conf=localdisks.EXT3, append=QUICK,
+         disks=localdisks.broken("clri /usr/bin"),
+         refuses=(LAST, r"LABEL=local-root is not in order: .*RUN fsck MANUALLY", r"`fsck.ext4 /dev/disk/by-label/local-root`")),
+    Case("no-disk", "the root's disk never appears", conf=localdisks.NOTHING, append=QUICK, disks=scenes.local_disk,
+         refuses=(r"waiting for the disk LABEL=nothing; disks here: /dev/vda \(LABEL=local-root\)", LAST,
+                  r"no disk LABEL=nothing appeared")),
     # --- links of every kind
     Case("two-links", "two links, the second in a network of its own; names and name servers", macs=BOTH, conf=networks.TWO,
          prepare=(networks.network("10.78.0.1/24"),),

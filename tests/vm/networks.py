@@ -22,7 +22,7 @@ DHCP_LOG = "/run/osr-dhcp.log"
 EXPORT = "rw,no_root_squash,no_subtree_check,async,fsid=77"
 
 
-def conf(*eths: str, root: str = ROOT, more: str = "") -> str:
+def conf(*eths: str, root: str = ROOT, fstype: str = "nfs", more: str = "") -> str:
     """Return a cluster.conf with one node, whose links have these attributes."""
     lines = "\n".join(f"        <eth {eth}/>" for eth in eths)
     return f"""<?xml version="1.0"?>
@@ -30,7 +30,7 @@ def conf(*eths: str, root: str = ROOT, more: str = "") -> str:
   <clusternodes>
     <clusternode name="node1" nodeid="1" votes="1">
       <com_info>
-        <rootvolume fstype="nfs" name="{root}"{more}/>
+        <rootvolume fstype="{fstype}" name="{root}"{more}/>
 {lines}
       </com_info>
     </clusternode>
