@@ -11,7 +11,7 @@ from __future__ import annotations
 from osr_boot import document, excerpt, nics, pending, spelling, validate, values
 from osr_boot.digest import digest
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Dmi, Finding, Node, RootVolume, Selection
+from osr_boot.model import Cluster, Dmi, Finding, Node, O2cb, RootVolume, Selection
 from osr_boot.spelling import place_of
 from osr_boot.values import Unfit, shown
 
@@ -147,8 +147,27 @@ class Reader:
             size=len(data),
             digest=digest(data),
             two_node=two_node,
+            o2cb=self.o2cb(root),
             expected_votes=expected,
             line=root.line,
+        )
+
+    def o2cb(self, root: Element) -> O2cb:
+        """Return what is said of OCFS2's stack."""
+        element = root.first("o2cb")
+        if element is None:
+            return O2cb()
+
+        def milliseconds(name: str, low: int) -> int:
+            return self.value(element, "o2cb", name, lambda text: values.number(text, low, 3_600_000), 0)
+
+        # The smallest figures are those of o2cb's own configuration; source: o2cb.sysconfig(5).
+        return O2cb(
+            self.value(element, "o2cb", "regions", values.heartbeat_regions, _NONE),
+            self.value(element, "o2cb", "dead_threshold", lambda text: values.number(text, 7, 1_000), 0),
+            milliseconds("idle_timeout_ms", 5_000),
+            milliseconds("keepalive_delay_ms", 1_000),
+            milliseconds("reconnect_delay_ms", 2_000),
         )
 
     def node(self, element: Element) -> Node:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Dmi, Nic, Node, RootVolume
+from osr_boot.model import Cluster, Dmi, Nic, Node, O2cb, RootVolume
 from osr_boot.value import replace
 
 TYPE_CHECKING = False
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 FORMAT = 1
 _HINT = "make it again with `osr compile`, and the image with dracut"
 _TYPES: dict[str, Any] = {"str": str, "int": int, "bool": bool}
-_VALUES: dict[str, Any] = {"tuple[Nic, ...]": Nic, "RootVolume | None": RootVolume, "Dmi": Dmi}
+_VALUES: dict[str, Any] = {"tuple[Nic, ...]": Nic, "RootVolume | None": RootVolume, "Dmi": Dmi, "O2cb": O2cb}
 
 
 def dump(cluster: Cluster) -> str:
     """Return the document. The same cluster gives the same text."""
-    header = {"format": FORMAT, **{key: value for key, value in vars(cluster).items() if key != "nodes"}}
+    header = {"format": FORMAT, **{key: value for key, value in vars(cluster).items() if key not in ("nodes", "o2cb")}}
+    header |= {"o2cb": _plain(cluster.o2cb)} if cluster.o2cb != O2cb() else {}
     lines = "".join(f"{_text(_plain(node))},\n" for node in cluster.nodes)
     body = f"{lines[:-2]}\n]}}\n" if lines else "]}\n"
     return f'{_text(header)[:-1]},"bytes":{len(body)},"nodes":[\n{body}'
@@ -174,10 +175,11 @@ def _value(kind: type, plain: object) -> Any:
         raise ConfigError(f"the compiled cluster lacks a value in a {kind.__name__}", hint=_HINT) from None
 
 
-_KINDS: dict[type, dict[str, str]] = {kind: kind.__fields__ for kind in (Cluster, Node, Nic, RootVolume, Dmi)}
+_KINDS: dict[type, dict[str, str]] = {kind: kind.__fields__ for kind in (Cluster, Node, Nic, RootVolume, Dmi, O2cb)}
 # What has no default is always written, even where it is empty.
 _DEFAULTS: dict[type, dict[str, Any]] = {
     type(value): {field: item for field, item in vars(value).items() if field not in ("name", "nodeid", "fstype")}
     for value in (Node("", 0), Nic(""), RootVolume("", ""))
 }
 _DEFAULTS[Dmi] = vars(Dmi())
+_DEFAULTS[O2cb] = vars(O2cb())

@@ -104,6 +104,18 @@ class Node(Value):
         return tuple(nic.mac for nic in self.nics if nic.mac)
 
 
+class O2cb(Value):
+    """What cluster.conf says of OCFS2's stack; 0 and nothing leave the kernel's own."""
+
+    regions: tuple[str, ...] = ()
+    """UUIDs of the disks for a global heartbeat; none: each mounted disk has its own"""
+    dead_threshold: int = 0
+    """heartbeats of 2 s until a node is dead, and one more"""
+    idle_timeout_ms: int = 0
+    keepalive_delay_ms: int = 0
+    reconnect_delay_ms: int = 0
+
+
 class Cluster(Value):
     """A cluster.conf, or the part of it that a boot needs: `nodes` may then be a selection."""
 
@@ -124,6 +136,7 @@ class Cluster(Value):
     """cman's figure, 0 if there is none; never given to corosync"""
     line: int = 0
     """where it begins in cluster.conf, 0 if that is unknown"""
+    o2cb: O2cb = O2cb()
 
 
 class Selection(Value):

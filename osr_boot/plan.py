@@ -42,10 +42,12 @@ def make(
 ) -> Plan:
     """Return the plan for a node. In a static initrd links and root are dracut's. Raises ConfigError.
 
-    With the cluster that the node is from, the boot looks whether the root's cluster.conf is still the same.
+    With the cluster that the node is from, the boot looks whether the root's cluster.conf is still the same; where
+    the root has a cluster stack (see `stack_of`), that is the whole cluster.
     """
     from osr_boot import filesystems, handover
     from osr_boot.cdsl import boot as cdsl
+    from osr_boot.model import Cluster
 
     hostname = handover.hostname_of(node)
     stages = dict.fromkeys(STAGES, ())  # type: dict[str, tuple[Operation, ...]]
@@ -53,9 +55,8 @@ def make(
     if not static:
         from osr_boot import network
 
-        servers = filesystems.find(volume.fstype).servers(volume) if volume else None
-        stages["network"] = tuple(network.plan(node, servers, probe=cmdline.probe))
-    stages["root"] = tuple(_root(volume, cmdline, root, hostname))
+        stages["network"] = tuple(network.plan(node, _servers(volume, node, cluster), probe=cmdline.probe))
+    stages["root"] = tuple(_root(volume, cmdline, root, node, cluster or Cluster()))
     if volume and cluster and cluster.digest:
         from osr_boot.ops.configuration import CompareConfiguration
 
@@ -67,17 +68,30 @@ def make(
     return Plan(node.name, node.nodeid, because, warnings, stages)
 
 
-def _root(volume: RootVolume | None, cmdline: Cmdline, root: str, hostname: str) -> Iterator[Operation]:
-    from osr_boot import filesystems
+def _root(volume: RootVolume | None, cmdline: Cmdline, root: str, node: Node, cluster: Cluster) -> Iterator[Operation]:
+    from osr_boot import filesystems, handover
     from osr_boot.ops.files import SetHostname
     from osr_boot.ops.mounts import ReportRoot
 
-    if hostname:
+    if hostname := handover.hostname_of(node):
         yield SetHostname(hostname)
-    if volume:
-        yield from filesystems.find(volume.fstype).plan(volume, root, cmdline)
-    else:
+    if not volume:
         yield ReportRoot(root)
+        return
+    kind = filesystems.find(volume.fstype)
+    if kind.stack:
+        from osr_boot.cluster import find
+
+        yield from find(kind.stack).plan(cluster, node)
+    yield from kind.plan(volume, root, cmdline, cluster)
+
+
+def stack_of(node: Node, cmdline: Cmdline) -> str:
+    """Return the cluster stack of a node's root, empty if it has none; with one `make` needs the whole cluster."""
+    from osr_boot import filesystems
+
+    volume = volume_of(node, cmdline)
+    return filesystems.find(volume.fstype).stack if volume else ""
 
 
 def volume_of(node: Node, cmdline: Cmdline) -> RootVolume | None:

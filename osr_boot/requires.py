@@ -29,15 +29,18 @@ class Needs:
     """programs of which one is needed, to ask for an address of IPv4"""
     clients6: tuple[str, ...] = ()
     """programs of which one is needed, to ask for an address of IPv6"""
+    shutdown: tuple[str, ...] = ()
+    """programs that unmounting the root needs"""
 
     def as_text(self) -> str:
         """Return a line a need: `module NAME`, `driver NAME`, `program NAME`.
 
-        Of those with `client NAME` one will do, and one of those with `client6 NAME`.
+        Of those with `client NAME` one will do, and one of those with `client6 NAME`; with `shutdown NAME` a program
+        is needed to the end.
         """
         needs = (
             ("module", self.modules), ("driver", self.drivers), ("program", self.programs),
-            ("client", self.clients), ("client6", self.clients6),
+            ("client", self.clients), ("client6", self.clients6), ("shutdown", self.shutdown),
         )  # fmt: skip
         return "".join(f"{kind} {name}\n" for kind, names in needs for name in names)
 
@@ -63,4 +66,5 @@ def of(cluster: Cluster | None) -> Needs:
     programs = {program for kind in kinds for program in kind.programs} | set(PROGRAMS)
     clients = CLIENTS[4] if "dhcp" in asked else ()
     clients6 = CLIENTS[6] if "dhcp6" in asked else ()
-    return Needs(tuple(sorted(modules)), tuple(sorted(drivers)), tuple(sorted(programs)), clients, clients6)
+    shutdown = tuple(sorted({program for kind in kinds for program in kind.shutdown}))
+    return Needs(tuple(sorted(modules)), tuple(sorted(drivers)), tuple(sorted(programs)), clients, clients6, shutdown)

@@ -177,6 +177,17 @@ def name_servers(text: str) -> tuple[str, ...]:
     return tuple(str(_ip(word)) for word in text.replace(",", " ").split())
 
 
+def heartbeat_regions(text: str) -> tuple[str, ...]:
+    """Return the UUIDs of OCFS2's heartbeat regions, as o2cb writes them. Raises Unfit."""
+    found = tuple(word.replace("-", "").upper() for word in text.split())
+    for region in found:
+        if len(region) != 32 or set(region) - set("0123456789ABCDEF"):
+            raise Unfit(f"has something else than UUIDs: {shown(region)}", hint="`mounted.ocfs2 -d` shows them")
+    if len(set(found)) < len(found) or len(found) > 32:
+        raise Unfit("has one twice, or more than 32", hint="name up to 32 disks, each once")
+    return found
+
+
 def link_name(text: str) -> str:
     """Return the name of a link that Linux, and the batch language of `ip`, can bear."""
     hint = "choose 1 to 15 letters, digits, '-', '_' and '.', such as \"eth0\""

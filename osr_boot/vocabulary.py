@@ -243,6 +243,17 @@ CLUSTER = Element(
             (_foreign("multicast", ""), _foreign("altmulticast", "")),
             ours=False,
         ),
+        Element(
+            "o2cb",
+            "the cluster stack of OCFS2",
+            (
+                Attribute("regions", "UUIDs of the disks of a global heartbeat, blanks between", "a local heartbeat"),
+                Attribute("dead_threshold", "heartbeats of 2 s after which a node is dead", "31", form=NUMBER),
+                Attribute("idle_timeout_ms", "silence after which a connection is dead", "30000", form=NUMBER),
+                Attribute("keepalive_delay_ms", "silence after which a sign of life is sent", "2000", form=NUMBER),
+                Attribute("reconnect_delay_ms", "pause between two attempts to connect", "2000", form=NUMBER),
+            ),
+        ),
         _foreign("totem", "transport and timeouts, as corosync names them"),
         _foreign("fencedevices", "fence devices"),
         # The other children of /cluster; source: cluster.rng of Red Hat's cluster-3.

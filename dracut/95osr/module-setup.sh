@@ -5,9 +5,6 @@
 # The package lies where `make install` put it.
 osr_home=/usr/lib/osr
 
-# What unmounts the root at shutdown, kept in memory by the stage "shutdown".
-osr_shutdown_programs="umount mount poweroff reboot halt losetup stat sleep timeout mkdir cat ls rm"
-
 # called by dracut
 check() {
     require_binaries /usr/bin/python3 ip || return 1
@@ -30,7 +27,8 @@ depends() {
 
 # called by dracut
 install() {
-    local _object _script
+    local _object
+    . "$moddir/build-lib.sh"
     if [[ ${hostonly-} ]]; then
         dwarning "osr: host-only image: it boots machines like this one only; leave -H away for all nodes"
     fi
@@ -48,7 +46,8 @@ install() {
     # The image's shell, if no module brought one yet: what dracut's base would do a little later.
     [[ -e $initdir/bin/sh ]] || { inst_multiple bash && ln -sf bash "$initdir/bin/sh"; }
     mkdir -p "$initdir/etc/osr"
-    osr_shutdown_list > "$initdir/etc/osr/shutdown.list"
+    # shellcheck disable=SC2086
+    osr_shutdown_list $osr_shutdown_programs > "$initdir/etc/osr/shutdown.list"
 
     inst_simple "$moddir/osr-lib.sh" /lib/osr-lib.sh
     inst_hook initqueue 01 "$moddir/osr-name.sh"
@@ -62,33 +61,4 @@ osr_libraries() {
     for _library in $(ldd "$1" 2> /dev/null | sed -n 's|.*=> \(/[^ ]*\) .*|\1|p'); do
         inst_library "$_library"
     done
-}
-
-# Print every file that the shutdown needs: programs, their libraries, and the links that lead to them.
-osr_shutdown_list() {
-    local _program _path
-    {
-        for _path in "$dracutbasedir"/modules.d/*base/dracut*lib.sh; do
-            echo "/lib/${_path##*/}"
-        done
-        echo /bin/sh
-        _program=$(readlink -f "$initdir/bin/sh") # the image's shell need not be this machine's
-        for _program in "${_program#"$initdir"}" $osr_shutdown_programs; do
-            _program=$(command -v "$_program")
-            echo "$_program"
-            readlink -f "$_program"
-            ldd "$_program" 2> /dev/null | sed -n 's|^[^/]*\(/[^ ]*\) (0x.*|\1|p' | while read -r _path; do
-                echo "$_path"
-                readlink -f "$_path"
-            done
-        done
-    } | while read -r _path; do
-        # Each file once, below its real directory; /bin and /lib come along as the links that they may be.
-        echo "$(readlink -f "${_path%/*}/")/${_path##*/}" | sed 's|^//|/|'
-    done | sort -u
-    for _path in /bin /sbin /lib /lib64; do
-        [[ -L $_path ]] && echo "$_path"
-    done
-    # Last: systemd changes to this tree only if it finds this file, so half a tree is never used.
-    echo /shutdown
 }

@@ -41,7 +41,7 @@ osr_firmware() {
 
 # called by dracut
 install() {
-    local _kind _name _clients='' _clients6=''
+    local _kind _name _clients='' _clients6='' _shutdown=''
     mkdir -p "$initdir/etc/osr"
     osr compile "$(osr_conf)" -o "$initdir/etc/osr/cluster.json" \
         || { dfatal "osr-cluster: $(osr_conf) cannot be used, no image is written"; exit 1; }
@@ -50,11 +50,18 @@ install() {
             program) inst_multiple "$_name" || return 1 ;;
             client) _clients+=" $_name" ;;
             client6) _clients6+=" $_name" ;;
+            shutdown) _shutdown+=" $_name" ;;
             # as dracut's own force_drivers: loaded before udev looks at the hardware
             driver) mkdir -p "$initdir/etc/cmdline.d" && echo "rd.driver.pre=$_name" >> "$initdir/etc/cmdline.d/20-osr-drivers.conf" ;;
         esac
     done < <(osr requires "$(osr_conf)" 2> /dev/null)
 
+    if [[ $_shutdown ]]; then
+        # shellcheck source=dracut/95osr/build-lib.sh
+        . "${moddir%/*}"/[0-9][0-9]osr/build-lib.sh
+        # shellcheck disable=SC2086
+        osr_shutdown_list $osr_shutdown_programs $_shutdown > "$initdir/etc/osr/shutdown.list"
+    fi
     if [[ $_clients ]]; then
         # shellcheck disable=SC2086
         osr_one_of $_clients \

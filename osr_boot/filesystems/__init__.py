@@ -50,6 +50,8 @@ class Filesystem:
     """False: its root volumes are checked, but this version cannot mount them yet"""
     stack: ClassVar[str] = ""
     """the cluster stack that must run first (a file in osr_boot/cluster), or empty"""
+    shutdown: ClassVar[tuple[str, ...]] = ()
+    """programs that unmounting it needs, kept in memory for the shutdown"""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -72,13 +74,19 @@ class Filesystem:
         return ()
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline) -> Iterator[Operation]:
-        """Yield the operations that mount the volume on the directory `target`. Of `cmdline` ro, rw and fsck count."""
+    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
+        """Yield the operations that mount the volume on the directory `target`.
+
+        Of `cmdline` ro, rw and fsck count; of `cluster` there are all nodes where the filesystem has a stack.
+        """
         raise NotImplementedError
 
 
 class Disk(Filesystem):
     """A filesystem on a disk: what all of them have in common."""
+
+    attempts: ClassVar[int] = 1
+    """how often mounting is tried if cluster.conf does not say it; 0: as the boot's deadline allows"""
 
     @classmethod
     def check(cls, volume: RootVolume) -> Iterator[Problem]:
@@ -92,20 +100,21 @@ class Disk(Filesystem):
             yield Problem("error", f'"{volume.name}" is no disk', hint="write /dev/..., LABEL=... or UUID=...")
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline) -> Iterator[Operation]:
+    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         """See Filesystem."""
         from osr_boot.ops.disks import FindDisk
         from osr_boot.ops.mounts import CheckRoot, MountDevice
 
         yield FindDisk(volume.name)
-        yield from cls.prepare(volume, cmdline)
+        yield from cls.prepare(volume, cmdline, cluster)
         given = [word for word in volume.mountopts.split(",") if word]
         mode = [] if {"ro", "rw"} & set(given) else ["ro" if cmdline.readonly else "rw"]
-        yield MountDevice(volume.name, volume.fstype, ",".join(mode + given), target)
+        attempts = volume.attempts or cls.attempts
+        yield MountDevice(volume.name, volume.fstype, ",".join(mode + given), target, attempts, volume.pause)
         yield CheckRoot(target, volume.name)
 
     @classmethod
-    def prepare(cls, volume: RootVolume, cmdline: Cmdline) -> Iterator[Operation]:
+    def prepare(cls, volume: RootVolume, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         """Yield what is to be done with the disk before it is mounted."""
         return iter(())
 

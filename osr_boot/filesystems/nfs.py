@@ -228,7 +228,7 @@ class Nfs(Filesystem):
         return (_split(volume.name)[0].strip("[]"), *volume.servers)
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline) -> Iterator[Operation]:
+    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         """See Filesystem."""
         server, path = _split(volume.name)
         given = [word for word in volume.mountopts.split(",") if word]

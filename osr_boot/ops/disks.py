@@ -106,4 +106,3 @@ def _seen(system: System) -> str:
     }
     names = [name for name in system.names("/sys/class/block") if not name.startswith(("loop", "ram", "zram"))]
     return ", ".join(f"/dev/{name}{f' (LABEL={labels[name]})' if name in labels else ''}" for name in names)
-

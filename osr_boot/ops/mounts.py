@@ -17,6 +17,9 @@ _REMEDIES = {
     "wrong fs type": "`blkid` shows what is on the disk; fstype and mountopts must fit",
     "unknown filesystem": "the image has no driver for it: rebuild it for this kernel",
     "already mounted": "another part of this boot has mounted it: is root= given, or the disk in the image's fstab?",
+    "Transport endpoint is not connected": "a node that has the disk mounted is not reached: does a firewall drop its "
+    "o2cb port (TCP 7777)?",
+    "No space left on device": "more nodes than the filesystem has slots or journals: add some",
     "write-protected": 'the disk can only be read: give it mountopts="ro", or take its write protection away',
 }
 
@@ -44,13 +47,17 @@ class CheckRoot(Operation):
 
 
 class MountDevice(Operation):
-    """Mount a disk as the root."""
+    """Mount a disk as the root; one of several nodes' again, while the others come up."""
 
     device: str
     """`/dev/...`, `LABEL=...`, `UUID=...`: mount finds it"""
     fstype: str
     options: str
     target: str
+    attempts: int
+    """0: as many as the boot's deadline allows"""
+    pause: int
+    """seconds between attempts; 0: 5"""
 
     def describe(self) -> str:
         """See Operation."""
@@ -63,14 +70,30 @@ class MountDevice(Operation):
     def execute(self, system: System) -> str:
         """See Operation."""
         system.mkdir(self.target)
+        attempt, pause = 1, self.pause or 5
+        while reason := self._try(system):
+            said, hint = reason
+            if attempt == self.attempts or system.uptime() + pause >= system.deadline:
+                text = f" after {attempt} attempts" if attempt > 1 else ""
+                raise OsrError(f"cannot mount {self.device} as {self.fstype}{text}: {said}", hint=hint)
+            system.say(f"mount {self.device}: attempt {attempt}: {said}; next in {pause} s")
+            if attempt == 1 and hint:
+                system.say(f"  hint: {hint}")
+            system.pause(pause)
+            attempt += 1
+        return f"attempt {attempt}" if attempt > 1 else ""
+
+    def _try(self, system: System) -> tuple[str, str] | None:
+        """Mount once. Returns why it failed and what helps; None if it did not fail."""
         try:
-            system.run(self.commands()[0])
+            # A node that joins waits for the others' heartbeats.
+            system.run(self.commands()[0], timeout=max(60.0, system.deadline - system.uptime()))
         except CommandFailed as error:
             said = error.output or error.message
             hint = next((remedy for text, remedy in _REMEDIES.items() if text in said), "") or error.hint
-            reason = said.split("\n")[0].removeprefix("mount: ").removeprefix(f"{self.target}: ")
-            raise OsrError(f"cannot mount {self.device} as {self.fstype}: {reason}", hint=hint) from None
-        return ""
+            line = next((line for line in said.split("\n") if line), "")
+            return line.removeprefix("mount: ").removeprefix(f"{self.target}: "), hint
+        return None
 
 
 class ReportRoot(Operation):

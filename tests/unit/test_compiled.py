@@ -8,7 +8,7 @@ import pytest
 
 from osr_boot import compiled
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Dmi, Nic, Node, RootVolume
+from osr_boot.model import Cluster, Dmi, Nic, Node, O2cb, RootVolume
 from osr_boot.value import replace
 
 FULL = Cluster(
@@ -60,6 +60,7 @@ FULL = Cluster(
     True,
     1,
     2,
+    O2cb(("77D95EF51C0149D2823674FCC162CF8B",), 61, 60_000, 3_000, 4_000),
 )
 TEXT = compiled.dump(FULL)
 
@@ -72,7 +73,7 @@ def test_the_cluster_of_the_round_trip_has_every_field_set() -> None:
     """A field that is added to the model is added to FULL, and so is shown to travel."""
     node = FULL.nodes[0]
     assert node.rootvolume
-    for value in (FULL, node, node.nics[0], node.rootvolume, node.dmi):
+    for value in (FULL, node, node.nics[0], node.rootvolume, node.dmi, FULL.o2cb):
         for field in value.__fields__:
             if field != "onboot":  # False in the second link
                 assert getattr(value, field) != value.__defaults__.get(field), field

@@ -17,7 +17,7 @@ import pytest
 
 from osr_boot import cli, cmdline, filesystems, plan, vocabulary
 from osr_boot.filesystems import nfs
-from osr_boot.model import Cmdline, Link, RootVolume
+from osr_boot.model import Cluster, Cmdline, Link, RootVolume
 from osr_boot.requires import PROGRAMS
 from tests.unit import pretended
 from tests.unit.command import osr
@@ -200,7 +200,7 @@ def test_the_example_of_a_filesystem_keeps_the_rules(example: types.ModuleType) 
     assert [problem.severity for problem in kind.check(RootVolume("vda", "minix"))] == ["error"]
     volume = RootVolume("/dev/vda1", "minix", "noatime")
     assert list(kind.check(volume)) == []
-    operations = tuple(kind.plan(volume, "/sysroot", Cmdline()))
+    operations = tuple(kind.plan(volume, "/sysroot", Cmdline(), Cluster()))
     assert operations[0].commands() == (("mount", "-t", "minix", "-o", "rw,noatime", "/dev/vda1", "/sysroot"),)
     made = plan.Plan("n", 1, "", (), dict.fromkeys(plan.STAGES, ()) | {"root": operations})
     assert plan.loads(plan.dumps(made)) == made

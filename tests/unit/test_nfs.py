@@ -8,7 +8,7 @@ from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.filesystems import find
 from osr_boot.filesystems.nfs import MountNfs, Nfs, port_of
-from osr_boot.model import Cmdline, RootVolume
+from osr_boot.model import Cluster, Cmdline, RootVolume
 from osr_boot.ops.mounts import CheckRoot
 
 VOLUME = RootVolume("10.0.0.1:/srv/root", "nfs")
@@ -32,20 +32,20 @@ def refused(text: str) -> CommandFailed:
     ],
 )
 def test_options(volume: RootVolume, options: str) -> None:
-    mount = next(iter(Nfs.plan(volume, "/sysroot", Cmdline())))
+    mount = next(iter(Nfs.plan(volume, "/sysroot", Cmdline(), Cluster())))
     assert isinstance(mount, MountNfs)
     assert mount.options == options
 
 
 def test_plan_mounts_and_looks() -> None:
-    assert list(find("nfs").plan(VOLUME, "/sysroot", Cmdline())) == [
+    assert list(find("nfs").plan(VOLUME, "/sysroot", Cmdline(), Cluster())) == [
         MOUNT,
         CheckRoot("/sysroot", "10.0.0.1:/srv/root"),
     ]
 
 
 def test_ipv6_server_keeps_its_brackets() -> None:
-    mount = next(iter(Nfs.plan(RootVolume("[fd00::1]:/r", "nfs"), "/sysroot", Cmdline(readonly=True))))
+    mount = next(iter(Nfs.plan(RootVolume("[fd00::1]:/r", "nfs"), "/sysroot", Cmdline(readonly=True), Cluster())))
     assert mount.commands() == (("mount", "-t", "nfs", "-o", "ro,vers=4,retry=0", "[fd00::1]:/r", "/sysroot"),)
 
 
@@ -94,7 +94,7 @@ def test_a_dead_server_costs_seconds_and_the_next_one_is_taken() -> None:
     system.unreachable = {"10.0.0.1": "Connection timed out"}
     volume = RootVolume("10.0.0.1:/srv/root", "nfs", servers=("10.0.0.2", "fd00::2"))
     assert Nfs.servers(volume) == ("10.0.0.1", "10.0.0.2", "fd00::2")
-    mount = next(iter(Nfs.plan(volume, "/sysroot", Cmdline())))
+    mount = next(iter(Nfs.plan(volume, "/sysroot", Cmdline(), Cluster())))
     assert mount.commands()[2][-2] == "[fd00::2]:/srv/root"
     assert mount.execute(system) == "vers=4.2, from 10.0.0.2:/srv/root"
     assert system.clock == 3

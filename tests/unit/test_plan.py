@@ -108,7 +108,7 @@ class TestEveryFilesystem:
         return RootVolume(VOLUMES[filesystems.find(fstype).network], fstype)
 
     def operations(self, fstype: str) -> list[Operation]:
-        return list(filesystems.find(fstype).plan(self.volume(fstype), "/sysroot", Cmdline()))
+        return list(filesystems.find(fstype).plan(self.volume(fstype), "/sysroot", Cmdline(), Cluster()))
 
     def test_checks(self, fstype: str) -> None:
         problems = list(filesystems.find(fstype).check(self.volume(fstype)))

@@ -28,7 +28,7 @@ class Local(Filesystem):
             yield Problem("error", "no device", hint="name a device")
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline) -> Iterator[Operation]:
+    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         yield from ()
 
 

@@ -1,0 +1,154 @@
+"""OCFS2: its stack, and what its disk says of its cluster."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from osr_boot import compiled, plan
+from osr_boot.cluster import o2cb
+from osr_boot.dry import Dry
+from osr_boot.errors import CommandFailed, OsrError
+from osr_boot.filesystems.ocfs2 import CheckOcfs2, superblock
+from osr_boot.model import Cluster, Cmdline, Nic, Node, O2cb, RootVolume
+
+REGION = "77D95EF51C0149D2823674FCC162CF8B"
+
+
+def node(number: int, *addresses: str, host: str = "") -> Node:
+    nic = Nic("eth0", f"52:54:00:00:00:0{number}", addresses[0], more=addresses[1:])
+    return Node(f"node{number}", number, (nic,), RootVolume("LABEL=root", "ocfs2"), hostname=host)
+
+
+CLUSTER = Cluster("demo", nodes=(node(1, "10.0.0.1/24"), node(2, "fd00::2/64", "10.0.0.2/24", host="two")))
+CONFIG = """cluster:
+\tnode_count = 2
+\tname = demo
+
+node:
+\tip_port = 7777
+\tip_address = 10.0.0.1
+\tnumber = 1
+\tname = node1
+\tcluster = demo
+
+node:
+\tip_port = 7777
+\tip_address = 10.0.0.2
+\tnumber = 2
+\tname = two
+\tcluster = demo
+"""
+
+
+def start(cluster: Cluster) -> o2cb.StartO2cb:
+    (operation,) = o2cb.plan(cluster, cluster.nodes[0])
+    assert isinstance(operation, o2cb.StartO2cb)
+    return operation
+
+
+def test_the_kernel_is_told_the_nodes() -> None:
+    system = Dry({"/sys/kernel/config/cluster/": ""})
+    start(CLUSTER).execute(system)
+    assert system.files["/etc/ocfs2/cluster.conf"] == CONFIG
+    assert system.ran == [("modprobe", "-a", *o2cb.MODULES), ("o2cb", "register-cluster", "demo")]
+
+
+def test_configfs_is_mounted_if_nobody_has() -> None:
+    system = Dry()
+    start(CLUSTER).execute(system)
+    assert system.ran[1] == ("mount", "-t", "configfs", "configfs", "/sys/kernel/config")
+
+
+def test_a_global_heartbeat_and_timeouts() -> None:
+    stack = O2cb((REGION,), dead_threshold=61, idle_timeout_ms=60_000)
+    system = Dry({"/sys/kernel/config/cluster/": ""})
+    operation = start(Cluster("demo", nodes=CLUSTER.nodes, o2cb=stack))
+    operation.execute(system)
+    text = system.files["/etc/ocfs2/cluster.conf"]
+    assert text.startswith("cluster:\n\tnode_count = 2\n\theartbeat_mode = global\n\tname = demo\n")
+    assert text.endswith(f"\nheartbeat:\n\tcluster = demo\n\tregion = {REGION}\n")
+    assert system.files["/sys/kernel/config/cluster/demo/heartbeat/dead_threshold"] == "61\n"
+    assert system.files["/sys/kernel/config/cluster/demo/idle_timeout_ms"] == "60000\n"
+    assert "/sys/kernel/config/cluster/demo/keepalive_delay_ms" not in system.files
+    assert system.ran[-1] == ("o2cb", "start-heartbeat", "demo")
+    assert "with the heartbeat on 1 disks" in operation.describe()
+
+
+def test_what_o2cb_refuses_is_said() -> None:
+    failed = CommandFailed("x", status=1, output="o2cb: Internal logic failure while registering")
+    with pytest.raises(OsrError, match="^o2cb register-cluster: o2cb: Internal logic failure") as caught:
+        start(CLUSTER).execute(Dry({"/sys/kernel/config/cluster/": ""}, answers={"o2cb": failed}))
+    assert "ocfs2-tools" in caught.value.hint
+
+
+def test_members_are_those_that_o2cb_can_know() -> None:
+    others = (node(3, "dhcp"), node(4, "fd00::4/64"), Node("big", 255, (Nic("eth0", "x", "10.0.0.9/24"),)))
+    cluster = Cluster("demo", nodes=(*CLUSTER.nodes, *others))
+    assert [(one.nodeid, address) for one, address in o2cb.members(cluster)] == [(1, "10.0.0.1"), (2, "10.0.0.2")]
+    assert o2cb.peers(cluster, cluster.nodes[0]) == ("10.0.0.2",)
+
+
+def test_the_stack_is_in_the_plan_before_the_disk_and_after_the_host_name() -> None:
+    made = plan.make(CLUSTER.nodes[0], Cmdline(), because="", cluster=CLUSTER)
+    kinds = [type(operation).__name__ for operation in made.stages["root"]]
+    assert kinds == ["SetHostname", "StartO2cb", "FindDisk", "CheckOcfs2", "MountDevice", "CheckRoot"]
+    assert "WaitCarrier" in [type(operation).__name__ for operation in made.stages["network"]]
+    assert plan.stack_of(CLUSTER.nodes[0], Cmdline()) == "o2cb"
+    assert plan.stack_of(CLUSTER.nodes[0], Cmdline(root="nfs:10.0.0.9:/r")) == ""
+
+
+def test_settings_travel_in_the_image() -> None:
+    cluster = Cluster("demo", nodes=CLUSTER.nodes, o2cb=O2cb((REGION,), reconnect_delay_ms=3000))
+    assert compiled.load(compiled.dump(cluster)) == cluster
+    assert '"o2cb"' not in compiled.dump(CLUSTER)
+
+
+def disk(block: int = 1024, *, stack: bytes = b"o2cb", cluster: bytes = b"demo", slots: int = 4) -> bytes:
+    """The beginning of an OCFS2 as mkfs.ocfs2 1.8.7 writes it, as far as it is looked at."""
+    data = bytearray(3 * block)
+    data[2 * block : 2 * block + 6] = b"OCFSV2"
+    struct.pack_into("<H", data, 2 * block + 0xC0 + 0x40, slots)
+    struct.pack_into("4s4x16s", data, 2 * block + 0xC0 + 0xA0, stack, cluster)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("block", [512, 1024, 2048, 4096])
+def test_superblock(block: int) -> None:
+    assert superblock(disk(block)) == ("o2cb", "demo", 4)
+
+
+@pytest.mark.parametrize("data", [b"", disk()[:2100], disk().replace(b"OCFSV2", b"XXXXXX"), b"OCFSV2" * 1000])
+def test_no_superblock(data: bytes) -> None:
+    with pytest.raises(ValueError, match="no OCFS2"):
+        superblock(data)
+
+
+def check(data: bytes, nodes: int = 2) -> tuple[str, list[str]]:
+    system = Dry({"/dev/disk/by-label/root": data.decode("ascii")})
+    return CheckOcfs2("LABEL=root", "demo", nodes).execute(system), system.said
+
+
+def test_a_disk_of_this_cluster() -> None:
+    assert check(disk()) == ("4 slots", [])
+    assert check(disk(stack=b"", cluster=b"")) == ("4 slots", [])
+
+
+def test_too_few_slots_are_a_warning() -> None:
+    said = "LABEL=root has 1 slots, and the cluster 2 nodes: not all can have it at once"
+    assert check(disk(slots=1)) == ("1 slots", [f"warning: {said}; tunefs.ocfs2 -N 2 /dev/disk/by-label/root"])
+
+
+@pytest.mark.parametrize(
+    ("data", "message", "hint"),
+    [
+        (b"x" * 9000, "there is no OCFS2 on LABEL=root", "`blkid`"),
+        (disk(stack=b"pcmk"), 'is made for the cluster stack "pcmk", not o2cb', "tunefs.ocfs2 --update-cluster-stack"),
+        (disk(cluster=b"other"), 'is of cluster "other", and cluster.conf says "demo"', "correct the name"),
+    ],
+)
+def test_a_disk_of_another(data: bytes, message: str, hint: str) -> None:
+    with pytest.raises(OsrError, match=message) as caught:
+        check(data)
+    assert hint in caught.value.hint
