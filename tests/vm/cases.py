@@ -6,8 +6,8 @@ import re
 
 from tests import project
 from tests.lab.lab import MACS, cluster_conf
-from tests.lab.tree import BOOKWORM, SID, TRIXIE
-from tests.vm import cdsls, identities, localdisks, networks, scenes
+from tests.lab.tree import BOOKWORM, CLUSTERED, SID, TRIXIE
+from tests.vm import cdsls, identities, localdisks, networks, scenes, shareddisks
 from tests.vm.case import Case
 from tests.vm.checks import (
     address_stays,
@@ -120,6 +120,8 @@ CASES = (
     Case("no-disk", "the root's disk never appears", conf=localdisks.NOTHING, append=QUICK, disks=scenes.local_disk,
          refuses=(r"waiting for the disk LABEL=nothing; disks here: /dev/vda \(LABEL=local-root\)", LAST,
                   r"no disk LABEL=nothing appeared")),
+    Case("ocfs2", "two nodes from one OCFS2 disk", nodes=("node1", "node2"), conf=shareddisks.OCFS2, suite=CLUSTERED,
+         disks=shareddisks.ocfs2, checks=(shareddisks.installed, healthy, shareddisks.are_mounted, shared_and_private)),
     # --- links of every kind
     Case("two-links", "two links, the second in a network of its own; names and name servers", macs=BOTH, conf=networks.TWO,
          prepare=(networks.network("10.78.0.1/24"),),
