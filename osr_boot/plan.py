@@ -68,6 +68,19 @@ def make(
     return Plan(node.name, node.nodeid, because, warnings, stages)
 
 
+def _servers(volume: RootVolume | None, node: Node, cluster: Cluster | None) -> tuple[str, ...] | None:
+    """Return the addresses that the root needs; None if it needs no network."""
+    from osr_boot import filesystems
+
+    kind = filesystems.find(volume.fstype) if volume else None
+    if kind and kind.stack and cluster:
+        from osr_boot.cluster import find
+
+        peers: tuple[str, ...] = find(kind.stack).peers(cluster, node)
+        return peers
+    return kind.servers(volume) if kind and kind.network and volume else None
+
+
 def _root(volume: RootVolume | None, cmdline: Cmdline, root: str, node: Node, cluster: Cluster) -> Iterator[Operation]:
     from osr_boot import filesystems, handover
     from osr_boot.ops.files import SetHostname
