@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from osr_boot import layers, vocabulary
 from osr_boot.model import Finding
 from osr_boot.values import shown
@@ -17,10 +19,12 @@ ETHERNET = 1500
 IPV6 = 1280
 """bytes: the least that a link with IPv6 must carry, else the kernel refuses the address; source: RFC 8200, 5."""
 
+_DEFAULT = ("0.0.0.0/0", "::/0")
+
 
 def findings(node: Node) -> Iterator[Finding]:
     """Yield the findings about links that do not go together, as far as they are brought up."""
-    yield from _gateways(node)
+    yield from _routes(node)
     if any(nic.kind or nic.master or nic.bridge for nic in node.nics):
         yield from _layers(node)
     if any(nic.mtu for nic in node.nics):
@@ -33,15 +37,60 @@ def place_of(node: Node, nic: Nic | None = None) -> str:
     return f"{place}, eth {shown(nic.name)}" if nic and nic.name else f"{place}, eth" if nic else place
 
 
-def _gateways(node: Node) -> Iterator[Finding]:
-    first: dict[bool, Nic] = {}
+def _routes(node: Node) -> Iterator[Finding]:
+    """Yield what is wrong with the default gateways and the other routes of a node together."""
+    routed = [nic for nic in node.nics if nic.onboot and (nic.gateway or nic.gateway6 or nic.routes)]
+    if not routed:
+        return
+    own = {one.partition("/")[0]: nic for nic in node.nics for one in nic.addresses}
+    first: dict[str, Nic] = {}
+    for nic in routed:
+        place = place_of(node, nic)
+        for network, router in _destinations(nic):
+            if own.get(router, nic) is not nic:
+                message = f"its router {router} is the node's own address on {_where(own[router])}"
+                yield Finding(nic.line, "error", place, message, "give the router's address, or none")
+            before = first.get(network)
+            if before:  # `ip route replace`: the last one wins, and nobody says so
+                what, hint = f"route to {network}", "keep one of them"
+                if network in _DEFAULT:
+                    what, hint = "default gateway", "keep the one that leads out"
+                message = f"a second {what} (the first is that of {_where(before)})"
+                yield Finding(nic.line, "error", place, message, hint)
+            first.setdefault(network, nic)
+    if any(":" not in network and network not in _DEFAULT for network in first):
+        yield from _connected(node)
+
+
+def _destinations(nic: Nic) -> Iterator[tuple[str, str]]:
+    """Yield (network, router) of each route of a link; no router: the network is on the link."""
+    for gateway in filter(None, (nic.gateway, nic.gateway6)):
+        yield _DEFAULT[":" in gateway], gateway
+    for route in nic.routes:
+        network, _, router = route.partition(" via ")
+        yield network, router
+
+
+def _connected(node: Node) -> Iterator[Finding]:
+    """Yield each route to a network that the node is in: it takes the place of the kernel's own, and cuts it off.
+
+    That of IPv6 stays: it has the better metric (256, a route that is added has 1024).
+    """
+    there: dict[str, list[Nic]] = {}
     for nic in node.nics:
-        for gateway in filter(None, (nic.gateway, nic.gateway6) if nic.onboot else ()):
-            before = first.setdefault(":" in gateway, nic)
-            if before is not nic or (gateway is nic.gateway6 and ":" in nic.gateway):
-                where = f"{shown(before.name)}, line {before.line}"
-                message = f"a second default gateway (the first is that of {where})"
-                yield Finding(nic.line, "error", place_of(node, nic), message, "keep the one that leads out")
+        for one in nic.addresses if nic.onboot else ():
+            if "/" in one and ":" not in one:
+                there.setdefault(str(ipaddress.ip_interface(one).network), []).append(nic)
+    for nic in node.nics:
+        for network, router in _destinations(nic) if nic.onboot else ():
+            links = there.get(network, [])
+            if links and (router or nic not in links):
+                message = f"a route to {network}, which is the network of {_where(links[0])}, and would be cut off"
+                yield Finding(nic.line, "error", place_of(node, nic), message, "remove it: the kernel has its own")
+
+
+def _where(nic: Nic) -> str:
+    return f"{shown(nic.name)}, line {nic.line}"
 
 
 def _layers(node: Node) -> Iterator[Finding]:

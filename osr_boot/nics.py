@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 
-from osr_boot import values, vocabulary
-from osr_boot.model import Nic
+from osr_boot import linkoptions, values, vocabulary
+from osr_boot.model import Finding, Nic
 from osr_boot.spelling import place_of
 from osr_boot.values import Unfit, shown
 
@@ -16,32 +15,21 @@ if TYPE_CHECKING:
     from osr_boot.document import Element
 
 _NONE: tuple[str, ...] = ()
-# What `ip link add` takes; source: man ip-link, and the kernel's Documentation/networking/bonding.rst for the modes.
-BOND_OPTIONS = (
-    "mode", "miimon", "updelay", "downdelay", "peer_notify_delay", "use_carrier", "arp_interval", "arp_validate",
-    "arp_all_targets", "arp_ip_target", "primary", "primary_reselect", "fail_over_mac", "xmit_hash_policy",
-    "resend_igmp", "num_grat_arp", "num_unsol_na", "all_slaves_active", "min_links", "lp_interval",
-    "packets_per_slave", "lacp_rate", "lacp_active", "ad_select", "ad_user_port_key", "ad_actor_sys_prio",
-    "ad_actor_system", "tlb_dynamic_lb",
-)  # fmt: skip
-BOND_MODES = (
-    "balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb",
-)  # fmt: skip
-# Those with one active member, which may be a preferred one; source: bonding.rst, `primary`.
-_MODES_OF_PRIMARY = ("active-backup", "balance-tlb", "balance-alb")
-BRIDGE_OPTIONS = (
-    "stp_state", "forward_delay", "hello_time", "max_age", "ageing_time", "priority", "vlan_filtering",
-    "vlan_default_pvid", "mcast_snooping", "mcast_querier",
-)  # fmt: skip
-# Names of old: those of ifcfg files, brctl and module parameters.
-_OLD_NAMES = {"stp": "stp_state", "max_bonds": ""}
-_OLD_VALUES = {"stp_state": {"on": "1", "yes": "1", "off": "0", "no": "0"}}
+_KNOWN = frozenset(attribute.name for attribute in vocabulary.ETH.attributes)
+_PROPERTIES = ("BONDING_OPTS", "BRIDGING_OPTS")
+# Words of ifcfg files that stood among the properties, and mean an attribute of another name.
+_IFCFG = {
+    "IPADDR": "ip", "NETMASK": "mask", "PREFIX": "mask", "HWADDR": "mac", "IPV6ADDR": "ip6",
+    "IPV6_DEFAULTGW": "gateway6", "DNS1": "dns", "DNS2": "dns",
+}  # fmt: skip
 
 
 def nic(reader: Reader, eth: Element, around: str) -> Nic:
     """Return a link; findings go to the reader."""
     place = place_of(eth, around)
     texts = eth.attributes
+    if not texts.keys() <= _KNOWN:
+        reader.doubtful.add(eth.line)  # has been said; the word may be the gateway that is missed otherwise
     kind = kind_of(texts)
     mac = reader.value(eth, place, "mac", values.hardware_address, "")
     if not texts.get("mac") and not kind:
@@ -132,44 +120,40 @@ def _addresses(reader: Reader, eth: Element, place: str) -> tuple[str, ...]:
 def _options(reader: Reader, eth: Element, place: str, kind: str) -> tuple[str, ...]:
     """Return the options of a bond or bridge, from `options` and from properties, as `ip link add` takes them."""
     text = eth.attributes.get("options", "")
-    old = [one.attributes for group in eth.all("properties") for one in group.all("property")]
-    for attributes in old:
-        if attributes.get("name", "").upper() in ("BONDING_OPTS", "BRIDGING_OPTS"):
-            text += f" {attributes.get('value', '')}"
-    known = BOND_OPTIONS if kind == "bond" else BRIDGE_OPTIONS if kind == "bridge" else ()
-    if text.strip() and not known:
-        reader.error(eth, place, "has options, and is neither a bond nor a bridge", "remove options=")
+    for one in (one for group in eth.all("properties") for one in group.all("property")):
+        name = one.attributes.get("name", "")
+        if name.upper() in _PROPERTIES:
+            text += f" {one.attributes.get('value', '')}"
+        elif not one.stray:  # that has been said
+            hint = _other(name)
+            # Old files have properties for other tools.
+            severity = "error" if hint else "warning"
+            hint = hint or f"remove it; known are {', '.join(_PROPERTIES)}"
+            reader.extend((Finding(one.line, severity, place_of(one, place), "is no property that is read", hint),))
+    if text.strip() and kind not in linkoptions.KNOWN:
+        reader.error(eth, place, "has options, and is neither a bond nor a bridge", "remove them")
         return ()
     found: dict[str, str] = {}
     before = len(reader.found)
     for word in _words(text):
-        key, equals, value = word.partition("=")
-        key = _OLD_NAMES.get(key.lower(), key.lower())
-        if not key:
-            continue
-        near = vocabulary.nearest(key, known)
-        hint = f'did you mean "{near}"?' if near else f"known are {', '.join(known)}"
-        if not equals or key not in known:
-            reader.error(eth, place, f"option {shown(word)} is none of a {kind}", hint)
-            continue
-        value = _OLD_VALUES.get(key, {}).get(value, value)
-        if key == "mode":
-            value = BOND_MODES[int(value)] if re.fullmatch("[0-6]", value) else value
-            if value not in BOND_MODES:
-                near = vocabulary.nearest(value, BOND_MODES)
-                hint = f'did you mean "{near}"?' if near else f"known are {', '.join(BOND_MODES)}"
-                reader.error(eth, place, f"mode {shown(value)} is none of a bond", hint)
-                continue
-        if not re.fullmatch(r"[A-Za-z0-9_.,:+-]{1,200}", value) or value.startswith("-"):
-            reader.error(eth, place, f"option {shown(word)} has a value that nobody means", "write KEY=value")
-            continue
-        found[key] = value
-    mode = found.get("mode", BOND_MODES[0])
-    if "primary" in found and mode not in _MODES_OF_PRIMARY and len(reader.found) == before:
-        hint = f"remove it, or choose mode={', mode='.join(_MODES_OF_PRIMARY)}"
-        reader.error(eth, place, f"option primary is refused by a bond of mode {mode}", hint)
+        try:
+            found.update(linkoptions.read(word, kind))
+        except Unfit as unfit:
+            reader.error(eth, place, unfit.message, unfit.hint)
+    if kind == "bond" and len(reader.found) == before:
+        for message, hint in linkoptions.refused(found):
+            reader.error(eth, place, message, hint)
     # The mode comes first: other options are refused where they do not fit the one that there is.
     return tuple(f"{key} {found[key]}" for key in sorted(found, key=lambda key: key != "mode"))
+
+
+def _other(name: str) -> str:
+    """Return what to write instead of a property that is not read; empty if it is like nothing that is."""
+    attribute = _IFCFG.get(name.upper(), name.lower())
+    if attribute in _KNOWN:
+        return f'write {attribute}="..." into the eth instead'
+    near = vocabulary.nearest(name, tuple(known.lower() for known in _PROPERTIES))
+    return f'did you mean "{near.upper()}"?' if near else ""
 
 
 def _words(text: str) -> list[str]:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from osr_boot import filesystems, linkchecks, pending, vocabulary
+from osr_boot import filesystems, layers, linkchecks, pending, vocabulary
 from osr_boot.errors import ConfigError
 from osr_boot.linkchecks import place_of
 from osr_boot.model import Finding
 from osr_boot.value import replace
-from osr_boot.values import shown
+from osr_boot.values import no_host, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osr_boot.model import Cluster, Node, RootVolume
+    from osr_boot.model import Cluster, Nic, Node, RootVolume
 
 
 def findings(cluster: Cluster, doubtful: frozenset[int] = frozenset(), *, whole: bool = True) -> Iterator[Finding]:
     """Yield the findings about values that do not go together.
 
-    `doubtful` are lines of nodes with errors of their own: what they lack is not held against them twice. Not `whole`:
-    these are some of the nodes only, and nothing is said about what needs all of them.
+    `doubtful` are lines of nodes and links with errors of their own: what they lack is not held against them twice. Not
+    `whole`: these are some of the nodes only, and nothing is said about what needs all of them.
     """
     yield from _duplicates(cluster)
     for node in cluster.nodes:
@@ -83,6 +83,7 @@ def _roots(cluster: Cluster, doubtful: frozenset[int], *, whole: bool) -> Iterat
     """Yield the findings about root volumes; a warning that many nodes would get comes once."""
     broken = set(doubtful)
     problems: dict[RootVolume, tuple[filesystems.Problem, ...]] = {}
+    servers: dict[RootVolume, tuple[str, ...]] = {}
     warnings: dict[str, tuple[Finding, int]] = {}
     owners: dict[str, Node] = {}
     kinds: dict[str, type[filesystems.Filesystem] | None] = {}
@@ -102,6 +103,8 @@ def _roots(cluster: Cluster, doubtful: frozenset[int], *, whole: bool) -> Iterat
         alike = _without_line(volume)
         if alike not in problems:
             problems[alike] = tuple(kind.check(volume))
+            # What has been said to be none is not looked for.
+            servers[alike] = tuple(one for one in kind.servers(volume) if layers.number(one) and not no_host(one))
         for problem in problems[alike]:
             finding = Finding(volume.line, problem.severity, place, problem.message, problem.hint)
             if problem.severity == "error":
@@ -122,10 +125,12 @@ def _roots(cluster: Cluster, doubtful: frozenset[int], *, whole: bool) -> Iterat
         if volume.servers and not kind.network:
             message = f"has servers, and {volume.fstype} comes from no server"
             yield Finding(volume.line, "error", place, message, "remove servers=")
-        if kind.network and node.line not in doubtful and not any(nic.address and nic.onboot for nic in node.nics):
-            hint = 'add ip= and mask= to the link that reaches the server, and do not set onboot="no" there'
-            yield Finding(node.line, "error", place_of(node), "has a root on the network, but no link with an address "
-                          "that is brought up", hint)  # fmt: skip
+        if (
+            kind.network
+            and node.line not in doubtful
+            and not any(nic.line in doubtful for nic in node.nics if nic.line)
+        ):
+            yield from _ways(node, volume.line, servers[alike])
     for kind, nodes in users.items():
         if whole:
             yield from (_of_cluster(problem, cluster) for problem in kind.check_cluster(cluster, tuple(nodes)))
@@ -137,6 +142,54 @@ def _roots(cluster: Cluster, doubtful: frozenset[int], *, whole: bool) -> Iterat
     for first, count in warnings.values():
         more = f" ({count:,} nodes)" if count > 1 else ""
         yield Finding(first.line, first.severity, first.place, first.message + more, first.hint)
+
+
+def _ways(node: Node, line: int, servers: tuple[str, ...]) -> Iterator[Finding]:
+    """Yield a finding for each server of the root (which is on that line) to which nothing leads."""
+    nics = tuple(nic for nic in node.nics if nic.onboot and nic.addresses)
+    if not nics:
+        hint = 'add ip= and mask= to the link that reaches the server, and do not set onboot="no" there'
+        yield Finding(node.line, "error", place_of(node), "has a root on the network, but no link with an address "
+                      "that is brought up", hint)  # fmt: skip
+        return
+    anywhere = {six for six in (False, True) if any(_leads_out(nic, six=six) for nic in nics)}
+    known: dict[int, set[tuple[int, int]]] = {}
+    for server in servers:
+        six = ":" in server
+        if six in anywhere:
+            continue
+        known = known or _networks(nics)
+        if _is_in(server, known):
+            continue
+        version, words = (6, "ip6= or gateway6=") if six else (4, "ip= or gateway=")
+        way = f"none has its network, a route there or a gateway of IPv{version}"
+        message = f"no link that is brought up leads to the server {server}: {way}"
+        hint = f"correct the server, or {words} of the link that leads there"
+        yield Finding(line, "error", f"{place_of(node)}, rootvolume", message, hint)
+
+
+def _leads_out(nic: Nic, *, six: bool) -> bool:
+    """Say whether a link has a gateway of IPv6 or IPv4, or asks for its address: it may be told of any way."""
+    return layers.asks(nic, 6 if six else 4) or any((":" in one) == six for one in (nic.gateway, nic.gateway6) if one)
+
+
+def _networks(nics: tuple[Nic, ...]) -> dict[int, set[tuple[int, int]]]:
+    """Return the networks that links lead to: bits of the host part to (bits of an address, the other part)."""
+    found: dict[int, set[tuple[int, int]]] = {}
+    for nic in nics:
+        for network in layers.networks(nic):
+            begin, _, length = network.partition("/")
+            raw = layers.number(begin)
+            host = len(raw) * 8 - int(length)
+            found.setdefault(host, set()).add((len(raw) * 8, int.from_bytes(raw, "big") >> host))
+    return found
+
+
+def _is_in(server: str, networks: dict[int, set[tuple[int, int]]]) -> bool:
+    """Say whether a server is in one of the networks, in a time that does not grow with their number."""
+    raw = layers.number(server)
+    address, bits = int.from_bytes(raw, "big"), len(raw) * 8
+    return any((bits, address >> host) in there for host, there in networks.items())
 
 
 def _of_cluster(problem: filesystems.Problem, cluster: Cluster) -> Finding:

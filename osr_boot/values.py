@@ -13,6 +13,8 @@ from osr_boot import mac, terminal
 
 _ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 
+_BROADCAST = "255.255.255.255"
+
 
 class Unfit(Exception):
     """The text is no such value. `message` is a predicate."""
@@ -118,11 +120,17 @@ def gateway(text: str, links: tuple[str, ...], *, onlink: bool, further: tuple[s
     On a link that asks for its address it cannot be told whether the router is in its network.
     """
     plain = _ip(text)
-    if plain.is_unspecified or plain.is_multicast or plain.is_loopback:
+    if plain.is_unspecified or plain.is_multicast or plain.is_loopback or text == _BROADCAST:
         raise Unfit("is an address that no gateway can have", hint="give the router's address in this link's network")
     own = [ipaddress.ip_interface(link) for link in links if "/" in link]
     if any(plain == interface.ip for interface in own):
         raise Unfit("is the link's own address", hint="give the router's address, or none")
+    # The kernel refuses the broadcast address ("Nexthop has invalid gateway"), onlink or not; the other is nobody's.
+    for network in (interface.network for interface in own):
+        if plain.version == network.version == 4 and network.prefixlen < 31:
+            for edge, what in ((network.network_address, "network"), (network.broadcast_address, "broadcast")):
+                if plain == edge:
+                    raise Unfit(f"is the {what} address of {network}", hint="give the router's own address in there")
     asking = ("dhcp",) if plain.version == 4 else ("auto6", "dhcp6")
     # Routers of IPv6 are known by their link-local addresses.
     if onlink or any(link in asking for link in links) or (plain.version == 6 and plain.is_link_local):
@@ -143,6 +151,16 @@ def gateway6(text: str, links: tuple[str, ...], *, onlink: bool) -> str:
     if ":" not in text:
         raise Unfit("is not an IPv6 address", hint="write it as gateway=")
     return gateway(text, links, onlink=onlink)
+
+
+def no_host(text: str) -> str:
+    """Return what is wrong with an address if no other machine can be reached by it alone, else nothing."""
+    plain = _ip(text)
+    if plain.version == 6 and plain.is_link_local:
+        return "link-local"  # it leads nowhere without the name of a link
+    kinds = ("unspecified", "multicast", "loopback")
+    kind = next((kind for kind in kinds if getattr(plain, f"is_{kind}")), "")
+    return kind or ("broadcast" if text == _BROADCAST else "")
 
 
 def routes(text: str, links: tuple[str, ...], *, onlink: bool) -> tuple[str, ...]:

@@ -178,18 +178,31 @@ class Nfs(Filesystem):
     @classmethod
     def check(cls, volume: RootVolume) -> Iterator[Problem]:
         """See Filesystem."""
+        from osr_boot import values  # not in a boot: it loads ipaddress
+
         server, path = _split(volume.name)
         if not server or not path:
             yield Problem("error", f'"{volume.name}" is not SERVER:/PATH', hint='write it as "192.168.122.1:/srv/root"')
         elif not path.startswith("/"):
             yield Problem("error", f'the path "{path}" is not absolute', hint=f'write "{server}:/{path}"')
-        if server.startswith("[") and not _is_ipv6(server):
+        if "%" in server:
+            hint = "give another address of it, which is not link-local"
+            yield Problem("error", f'the server "{server}" has a zone, and no root can come from there', hint=hint)
+        elif server.startswith("[") and not _is_ipv6(server):
             yield Problem("error", f'the server "{server}" is not an address', hint='write it as "[fd00::1]:/srv/root"')
         elif server and not server.startswith("[") and not _is_ipv4(server):
             hint = "give its address: an initrd has no name service"
             yield Problem("error", f'the server "{server}" is not an address', hint=hint)
-        if server in volume.servers:
-            yield Problem("error", f"the server {server} is given again in servers", hint="name each server once")
+        seen = set()
+        for one in filter(number, cls.servers(volume)):
+            if number(one) in seen:
+                yield Problem("error", f"the server {one} is given again in servers", hint="name each server once")
+            elif kind := values.no_host(one):
+                hint = "give the address by which the nodes reach it"
+                if kind == "link-local":
+                    hint = "give another address of it: a link-local one does not say on which link it is"
+                yield Problem("error", f"the server {one} is an address that no root can come from ({kind})", hint=hint)
+            seen.add(number(one))
         words = volume.mountopts.split(",")
         asked = [word for word in words if word.startswith(("vers=", "nfsvers="))]
         if len(asked) > 1:
@@ -210,17 +223,13 @@ class Nfs(Filesystem):
     @classmethod
     def check_cluster(cls, cluster: Cluster, nodes: tuple[Node, ...]) -> Iterator[Problem]:
         """See Filesystem."""
-        owners = {
-            address.partition("/")[0]: node for node in cluster.nodes for nic in node.nics for address in nic.addresses
-        }
-        seen: set[str] = set()
         for node in nodes:
-            server = _split(node.rootvolume.name)[0] if node.rootvolume else ""
-            if server in owners and server not in seen:
-                seen.add(server)
-                message = f'the NFS server {server} is node "{owners[server].name}", which has its own root from there'
-                hint = "a node cannot serve the root that it boots from: give the server's address, or the node another"
-                yield Problem("error", message, hint=hint, node=node)
+            own = {address.partition("/")[0] for nic in node.nics for address in nic.addresses}
+            for server in map(_canonical, cls.servers(node.rootvolume) if node.rootvolume else ()):
+                if server in own:
+                    message = f'the NFS server {server} is node "{node.name}", which has its own root from there'
+                    hint = "a node cannot serve its own root: give the server's address, or the node another"
+                    yield Problem("error", message, hint=hint, node=node)
 
     @classmethod
     def servers(cls, volume: RootVolume) -> tuple[str, ...]:
@@ -259,6 +268,14 @@ def _split(name: str) -> tuple[str, str]:
         return f"{server}]", path.removeprefix(":")
     server, _, path = name.partition(":")
     return server, path
+
+
+def _canonical(server: str) -> str:
+    """Return an address as those of links are written; what is none as it is."""
+    from _socket import AF_INET, AF_INET6, inet_ntop
+
+    raw = number(server)
+    return inet_ntop(AF_INET if len(raw) == 4 else AF_INET6, raw) if raw else server
 
 
 def _is_ipv6(text: str) -> bool:

@@ -270,7 +270,7 @@ def large(nodes: int) -> bytes:
     parts = ['<cluster name="large" config_version="1"><clusternodes>\n']
     for node in range(1, nodes + 1):
         parts.append(f'<clusternode name="node{node}" nodeid="{node}"><com_info>\n')
-        parts.append('<rootvolume name="10.255.0.1:/srv/root" fstype="nfs4"/>\n')
+        parts.append('<rootvolume name="10.0.255.1:/srv/root" fstype="nfs4"/>\n')
         for link in range(4):
             high, low = divmod(node, 250)
             mac = f"52:54:{link:02x}:00:{node >> 8:02x}:{node & 255:02x}"

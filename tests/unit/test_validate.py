@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from osr_boot import filesystems, findings, nics, validate, values
+from osr_boot import filesystems, findings, linkoptions, nics, validate, values
 from osr_boot.filesystems import Filesystem, Problem
 from osr_boot.model import Cluster, Cmdline, Dmi, Finding, Nic, Node, RootVolume
 from osr_boot.ops import Operation
@@ -106,6 +106,196 @@ def test_network_root_without_address_is_held_against_sound_nodes_only() -> None
     lonely = node(1, rootvolume=RootVolume("10.0.0.9:/r", "nfs4"), nics=(Nic("eth0", "52:54:00:00:00:01"),))
     assert [finding.line for finding in validate.findings(Cluster("demo", 1, (lonely,)))] == [10]
     assert list(validate.findings(Cluster("demo", 1, (lonely,)), frozenset({10}))) == []
+
+
+def unreached(server: str, *links: Nic, further: tuple[str, ...] = ()) -> list[str]:
+    """Return the messages about a node with these links, whose root comes from there."""
+    root = RootVolume(f"[{server}]:/r" if ":" in server else f"{server}:/r", "nfs4", servers=further, line=11)
+    return [one.message for one in check(node(1, rootvolume=root, nics=links))]
+
+
+@pytest.mark.parametrize(
+    ("server", "link", "good"),
+    [
+        ("10.0.0.9", Nic("eth0", "", "10.0.0.1/24"), True),
+        ("10.0.1.9", Nic("eth0", "", "10.0.0.1/24"), False),
+        ("10.0.1.9", Nic("eth0", "", "10.0.0.1/24", gateway="10.0.0.254"), True),
+        ("10.0.1.9", Nic("eth0", "", "10.0.0.1/24", gateway="10.0.0.254", onboot=False), False),
+        ("10.0.1.9", Nic("eth0", "", "10.0.0.1/24", routes=("10.0.1.0/24 via 10.0.0.254",)), True),
+        ("10.0.1.9", Nic("eth0", "", "10.0.0.1/24", routes=("10.0.2.0/24 via 10.0.0.254",)), False),
+        ("10.0.1.9", Nic("eth0", "", "10.0.0.1/24", routes=("0.0.0.0/0 via 10.0.0.254",)), True),
+        ("10.0.1.9", Nic("eth0", "", "dhcp"), True),
+        ("10.0.1.9", Nic("eth0", "", "auto6"), False),
+        ("fd00::9", Nic("eth0", "", "dhcp"), False),
+        ("fd00::9", Nic("eth0", "", "dhcp", more=("auto6",)), True),
+        ("fd00::9", Nic("eth0", "", "dhcp6"), True),
+        ("fd00::9", Nic("eth0", "", "10.0.0.1/24", gateway="10.0.0.254"), False),
+        ("fd00::9", Nic("eth0", "", "fd01::1/64", gateway="fd01::fe"), True),
+        ("fd00::9", Nic("eth0", "", "fd01::1/64", gateway6="fe80::1"), True),
+        ("FD00:0::9", Nic("eth0", "", "10.0.0.1/24", more=("fd00::1/64",)), True),
+    ],
+)
+def test_something_leads_to_the_server_of_a_root(server: str, link: Nic, good: bool) -> None:
+    assert (unreached(server, link) == []) == good
+
+
+def test_each_server_is_looked_for() -> None:
+    link = Nic("eth0", "", "10.0.0.1/24")
+    found = unreached("10.0.0.9", link, further=("10.0.1.9", "10.0.0.8", "fd00::9"))
+    assert [message.partition(":")[0] for message in found] == [
+        "no link that is brought up leads to the server 10.0.1.9",
+        "no link that is brought up leads to the server fd00",
+    ]
+
+
+def test_a_way_is_not_missed_where_a_word_of_the_link_was_not_understood() -> None:
+    lost = node(1, rootvolume=RootVolume("10.0.1.9:/r", "nfs4", line=11))
+    assert [finding.line for finding in check(lost)] == [11]
+    assert list(validate.findings(Cluster("demo", 1, (lost,)), frozenset({12}))) == []
+
+
+@pytest.mark.parametrize("server", ["10.0.0.1", "fd00::1", "FD00:0::1"])
+def test_no_node_serves_its_own_root(server: str) -> None:
+    both = Nic("eth0", "52:54:00:00:00:01", "10.0.0.1/24", more=("fd00::1/64",))
+    own = f"the NFS server {server.lower().replace(':0:', ':')} is node"
+    assert [message for message in unreached(server, both) if message.startswith(own)]
+    assert not [message for message in unreached("10.0.0.9", both) if "is node" in message]
+    assert len(unreached("10.0.0.9", both, further=("10.0.0.1",))) == 1
+
+
+def test_a_node_may_serve_the_root_of_others() -> None:
+    server = node(1, rootvolume=RootVolume("10.0.0.9:/r", "nfs4"))
+    client = node(2, rootvolume=RootVolume("10.0.0.1:/r", "nfs4"))
+    assert not [finding for finding in check(server, client) if finding.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("option", "kind", "is_read"),
+    [
+        ("mode=1", "bond", "mode active-backup"),
+        ("mode=802.3ad", "bond", "mode 802.3ad"),
+        ("MIIMON=0100", "bond", "miimon 100"),
+        ("lacp_rate=1", "bond", "lacp_rate fast"),
+        ("xmit_hash_policy=5", "bond", "xmit_hash_policy vlan+srcmac"),
+        ("arp_ip_target=10.0.0.1,10.0.0.2", "bond", "arp_ip_target 10.0.0.1,10.0.0.2"),
+        ("primary=eth0", "bond", "primary eth0"),
+        ("max_bonds=2", "bond", ""),
+        ("stp=on", "bridge", "stp_state 1"),
+        ("forward_delay=0", "bridge", "forward_delay 0"),
+        ("hello_time=100", "bridge", "hello_time 100"),
+    ],
+)
+def test_options(option: str, kind: str, is_read: str) -> None:
+    assert "".join(f"{key} {value}" for key, value in linkoptions.read(option, kind).items()) == is_read
+
+
+@pytest.mark.parametrize(
+    ("option", "kind"),
+    [
+        ("mode=7", "bond"),
+        ("mode=", "bond"),
+        ("mode", "bond"),
+        ("miimon=", "bond"),
+        ("miimon=-1", "bond"),
+        ("miimon=0x64", "bond"),
+        ("miimon=2147483648", "bond"),
+        ("use_carrier=on", "bond"),
+        ("lacp_rate=\u0660", "bond"),
+        ("lp_interval=0", "bond"),
+        ("stp=on", "bond"),
+        ("miimon=100", "bridge"),
+        ("hello_time=99", "bridge"),
+        ("hello_time=1001", "bridge"),
+        ("forward_delay=1", "bridge"),
+        ("max_age=0", "bridge"),
+        ("stp=maybe", "bridge"),
+    ],
+)
+def test_options_that_ip_or_the_kernel_would_refuse(option: str, kind: str) -> None:
+    with pytest.raises(values.Unfit):
+        linkoptions.read(option, kind)
+
+
+def test_every_option_has_values() -> None:
+    free = {"arp_ip_target", "primary", "ad_actor_system"}
+    for kind, known in linkoptions.KNOWN.items():
+        for key in set(known) - free:
+            with pytest.raises(values.Unfit):
+                linkoptions.read(f"{key}=nobody", kind)
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ({}, ""),
+        ({"mode": "802.3ad", "lacp_rate": "fast", "miimon": "100", "updelay": "200"}, ""),
+        ({"lacp_rate": "fast"}, "lacp_rate"),
+        ({"mode": "balance-tlb", "arp_interval": "0"}, "arp_interval"),
+        ({"mode": "balance-alb", "arp_validate": "none"}, "arp_validate"),
+        ({"mode": "balance-alb", "tlb_dynamic_lb": "1", "primary": "eth0"}, ""),
+        ({"mode": "active-backup", "packets_per_slave": "2"}, "packets_per_slave"),
+        ({"arp_interval": "100", "miimon": "0"}, ""),
+        ({"arp_interval": "0", "miimon": "100"}, ""),
+        ({"arp_interval": "100", "miimon": "100"}, "arp_interval and miimon"),
+        ({"arp_interval": "100", "arp_validate": "all"}, ""),
+        ({"arp_validate": "all"}, "arp_validate"),
+        ({"arp_validate": "none"}, ""),
+        ({"updelay": "200"}, ""),
+        ({"updelay": "200", "miimon": "0"}, "updelay"),
+        ({"peer_notify_delay": "200", "arp_interval": "100"}, "peer_notify_delay"),
+    ],
+)
+def test_options_that_refuse_each_other(options: dict[str, str], refused: str) -> None:
+    found = [message for message, _ in linkoptions.refused(options)]
+    assert len(found) == bool(refused)
+    assert all(f" {refused} " in message for message in found)
+
+
+@pytest.mark.parametrize(
+    ("routes", "others", "messages"),
+    [
+        (("10.9.0.0/16 via 10.0.0.9",), ("10.8.0.0/16 via 10.1.0.9",), []),
+        (("10.9.0.0/16 via 10.0.0.9",), ("10.9.0.0/16",), ["a second route to 10.9.0.0/16"]),
+        (("10.9.0.0/16 via 10.0.0.9",), ("10.9.0.0/24 via 10.1.0.9",), []),
+        (("0.0.0.0/0 via 10.0.0.9",), ("::/0 via fe80::1",), []),
+        (("0.0.0.0/0 via 10.0.0.9",), ("0.0.0.0/0 via 10.1.0.9",), ["a second default gateway"]),
+        (("10.9.0.0/16 via 10.1.0.2",), (), ["its router 10.1.0.2 is the node's own"]),
+        (("10.0.0.0/24",), (), []),
+        (("10.0.0.0/24 via 10.0.0.9",), (), ["a route to 10.0.0.0/24"]),
+        (("10.1.0.0/24",), (), ["a route to 10.1.0.0/24"]),
+        (("10.0.0.0/25 via 10.0.0.9",), (), []),
+    ],
+)
+def test_routes_of_two_links(routes: tuple[str, ...], others: tuple[str, ...], messages: list[str]) -> None:
+    links = (
+        Nic("eth0", "", "10.0.0.1/24", routes=routes, line=12),
+        Nic("eth1", "", "10.1.0.2/24", routes=others, line=13),
+    )
+    found = [finding.message for finding in check(node(1, nics=links))]
+    assert len(found) == len(messages)
+    assert all(message.startswith(begin) for message, begin in zip(found, messages))
+
+
+@pytest.mark.parametrize(
+    ("text", "links", "good"),
+    [
+        ("10.0.0.254", ("10.0.0.1/24",), True),
+        ("10.0.0.255", ("10.0.0.1/24",), False),
+        ("10.0.0.0", ("10.0.0.1/24",), False),
+        ("10.0.0.255", ("10.0.0.1/16",), True),
+        ("10.0.0.255", ("10.0.0.1/16", "10.0.0.2/24"), False),
+        ("10.0.0.0", ("10.0.0.1/31",), True),
+        ("fd00::", ("fd00::1/64",), True),
+        ("255.255.255.255", ("10.0.0.1/1",), False),
+    ],
+)
+@pytest.mark.parametrize("onlink", [False, True])
+def test_a_router_is_no_edge_of_its_network(text: str, links: tuple[str, ...], good: bool, onlink: bool) -> None:
+    if good:
+        assert values.gateway(text, links, onlink=onlink) == text
+    else:
+        with pytest.raises(values.Unfit):
+            values.gateway(text, links, onlink=onlink)
 
 
 @pytest.mark.parametrize(
