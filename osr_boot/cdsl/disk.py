@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import shutil
 import stat
@@ -24,6 +25,11 @@ class Disk:
 
     `shown` says that a person waits at a terminal: long copying tells how far it is.
     """
+
+    prefix = ""
+    """where nodes see this filesystem, if it is not their root: `srv`, without slashes at its ends"""
+    pretended = False
+    """whether nothing is really done"""
 
     def __init__(self, root: str, *, shown: bool = False) -> None:
         self._root = root.rstrip("/") or "/"
@@ -53,6 +59,19 @@ class Disk:
                 os.close(os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
     # --- looking
+
+    def real(self, path: str) -> str:
+        """Return where a path lies on this machine, whatever links the root itself is reached by."""
+        above, name = os.path.split(self.full(path))
+        return os.path.join(os.path.realpath(above), name)
+
+    def mounts(self) -> list[tuple[str, str, str]]:
+        """Return (device, what of its filesystem, where) of everything mounted on this machine."""
+        return trees.mounted()
+
+    def fixed(self, path: str) -> bool:
+        """Say whether something has an attribute that forbids to give it another name."""
+        return trees.fixed(self.full(path))
 
     def exists(self, path: str) -> bool:
         """Say whether something is there; a link is, wherever it leads."""
@@ -114,34 +133,28 @@ class Disk:
         """Return in words the first thing in which two trees differ; nothing if they are alike."""
         first, second = (trees.content(self.full(path)) for path in (one, other))
         for name in sorted({*first, *second}):
-            if first.get(name) != second.get(name):
+            one_has, other_has = first.get(name), second.get(name)
+            if one_has != other_has:
                 shown = os.fsdecode(name) or "itself"
-                return f"{shown} is only in one" if name not in first or name not in second else shown
+                if not one_has or not other_has:
+                    return f"{shown} is only in one"
+                return f"{shown}, in its extended attributes" if one_has[:-1] == other_has[:-1] else shown
         return ""
 
     def leaving_links(self, path: str) -> tuple[tuple[str, str], ...]:
-        """Return (path below, what it says) of every relative link in a tree that leads out of it, sorted."""
-        found = []
-        todo = [""]
-        while todo:
-            below = todo.pop()
-            for entry in os.scandir(self.full(f"{path}/{below}" if below else path)):
-                here = f"{below}/{entry.name}" if below else entry.name
-                if entry.is_symlink():
-                    says = os.readlink(entry.path)
-                    if not says.startswith("/") and climbs(here, says):
-                        found.append((here, says))
-                elif entry.is_dir(follow_symlinks=False):
-                    todo.append(here)
-        return tuple(sorted(found))
+        """Return (path below, what it says) of every relative link in a tree that leads out of it, sorted.
+
+        What is mounted in the tree is not of it, also where it is of the same filesystem.
+        """
+        begin = f"{self.real(path)}/"
+        others = {where[len(begin) :] for where, _ in trees.mounts() if where.startswith(begin)}
+        found = trees.walk(self.full(path), lambda below: below not in others)
+        links = ((below, says) for below, kind, says in found if kind == "link" and not says.startswith("/"))
+        return tuple(sorted((below, says) for below, says in links if climbs(below, says)))
 
     def walk(self, enter: Callable[[str], bool]) -> Iterator[tuple[str, str, str]]:
         """Yield (path, kind, what it says) of what can be read on the root's filesystem, in directories entered."""
         return trees.walk(self._root, enter)
-
-    def refuse_mounted(self, path: str) -> None:
-        """Raise OsrError if something is mounted inside of a tree that is to be removed."""
-        trees.refuse_mounted(self.full(path))
 
     # --- changing
 
@@ -219,7 +232,11 @@ class Disk:
     def rmdir(self, path: str) -> None:
         """Remove a directory if it is there and nothing is in it."""
         if self.kind(path) == "directory" and self.empty(path):  # otherwise somebody has put it right already
-            os.rmdir(self.full(path))
+            try:
+                os.rmdir(self.full(path))
+            except OSError as error:
+                if error.errno != errno.EBUSY:  # it is a mount point: somebody needs it
+                    raise
 
     def write(self, path: str, text: str) -> None:
         """Write a file whole or not at all, on disk before its name changes and after."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from osr_boot.cdsl import change as changes
-from osr_boot.cdsl import inventory
+from osr_boot.cdsl import inventory, obstacles
 from osr_boot.cdsl.change import CLEANING, COMMITTED, JOURNAL, PREPARING, Change
+from osr_boot.errors import OsrError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ def perform(change: Change, disk: Disk) -> None:
 
     A second Ctrl-C ends that too, and the next command does it.
     """
-    was = {path: source for source, path in change.moves}
-    for path in change.trash:
-        disk.refuse_mounted(was.get(path, path))
+    obstacles.refuse(change, disk)
     disk.write(JOURNAL, changes.dumps(change, PREPARING))
     try:
         _prepare(change, disk)
@@ -79,9 +78,17 @@ def _undo(change: Change, disk: Disk) -> None:
 
 
 def _finish(change: Change, disk: Disk) -> None:
+    later = {path for _, path in change.moves}
     for source, path in change.moves:
         if not disk.exists(path):
+            if not disk.exists(source):
+                hint = f"bring it back; or put the tree right by hand, and take /{JOURNAL} away"
+                raise OsrError(f"/{source} has gone before it could become /{path}", hint=hint)
             disk.rename(source, path)
+        elif source not in later and disk.exists(source):
+            # A service that runs, or the next boot, missed the path. What it has written is for a person to judge.
+            hint = "stop what made it, look what is in it, move it away, and then `osr cdsl recover`"
+            raise OsrError(f"/{path} has come again, made by somebody else while it was changed", hint=hint)
     if disk.exists(INVENTORY):
         disk.replace(INVENTORY, inventory.PATH)
     # What is in the trash is named in the renames: they must not be looked at again once it is gone.

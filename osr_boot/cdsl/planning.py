@@ -9,6 +9,7 @@ from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl import rules
 from osr_boot.cdsl.change import NEW, OLD, Change, beside
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, SHARED, Cdsl, children, data, detour, places, target
+from osr_boot.cdsl.links import with_absolute_links
 from osr_boot.cdsl.rules import Already, free, refuse
 from osr_boot.errors import ConfigError, OsrError
 from osr_boot.value import replace
@@ -90,7 +91,8 @@ def add_node(inventory: Inventory, disk: Disk, name: str) -> Change:
     rules.node(name, inventory.layout)
     path, template = (f"{inventory.layout.tree}/{one}" for one in (name, inventory.layout.default))
     if disk.exists(path):
-        raise OsrError(f"/{path} is there, and not in the inventory", hint="move it away, or `osr cdsl check --repair`")
+        hint = "move it away: what such a node had is in it"
+        raise OsrError(f"/{path} is there, and not in the inventory", hint=hint)
     if disk.kind(template) != "directory":
         raise OsrError(f"the template /{template} is missing", hint="`osr cdsl check` says what else is")
     # The template has a copy of what is for some nodes, and so has what is copied from it.
@@ -109,8 +111,7 @@ def _hostdependent(after: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Ch
     ((_, place),) = places(path, after.trees, layout, after.cdsls)
     if not disk.exists(place):
         raise OsrError(f"/{path} is not there", hint="is it spelt right?")
-    if disk.device(place) != disk.device(layout.tree):
-        raise OsrError(f"/{path} is on another filesystem", hint="give that one CDSLs of its own: --mountpoint")
+    _on_one_filesystem(disk, path, [place], layout.tree)
     lies = {name: data(path, HOSTDEPENDENT, name, layout, after.cdsls) for name in after.trees_of(cdsl)}
     free(disk, [*lies.values(), *(beside(one, NEW) for one in (*lies.values(), place))])
     others = [one for name, one in lies.items() if name != current]
@@ -126,7 +127,7 @@ def _hostdependent(after: Inventory, disk: Disk, cdsl: Cdsl, current: str) -> Ch
         # The path is away between the last two: a link cannot take the place of a directory in one step.
         moves=(*((beside(one, NEW), one) for one in others), (place, lies[current]), (link, place)),
     )
-    return _with_absolute_links(made, disk, cdsl, place, homes)
+    return with_absolute_links(made, disk, cdsl, place, homes)
 
 
 def _shared(after: Inventory, disk: Disk, cdsl: Cdsl, current: str, *, backup: bool, force: bool) -> Change:
@@ -134,6 +135,7 @@ def _shared(after: Inventory, disk: Disk, cdsl: Cdsl, current: str, *, backup: b
     stands = dict(places(path, after.trees_of(cdsl), layout, after.cdsls))
     if current not in stands or not disk.exists(stands[current]):
         raise OsrError(f"/{path} is not there in the tree of node {current}", hint="is it spelt right?")
+    _on_one_filesystem(disk, path, [place for place in stands.values() if disk.exists(place)], layout.shared)
     lies = data(path, SHARED, "", layout, after.cdsls)
     away, trash = [], []
     for name, place in stands.items():
@@ -160,29 +162,7 @@ def _shared(after: Inventory, disk: Disk, cdsl: Cdsl, current: str, *, backup: b
         moves=(*away, (stands[current], lies), *((beside(place, NEW), place) for place in stands.values())),
         trash=tuple(trash),
     )
-    return _with_absolute_links(made, disk, cdsl, stands[current], [(stands[current], lies)])
-
-
-def _with_absolute_links(
-    change: Change, disk: Disk, cdsl: Cdsl, place: str, homes: Iterable[tuple[str, str]]
-) -> Change:
-    """Return the change with every relative link that leads out of the path written as an absolute one.
-
-    `homes` are pairs of what a tree of the path is called while it is prepared, and in the end. Where it then lies,
-    `../run` of `/var/run` would be another directory; what is bound is seen where it was.
-    """
-    if disk.kind(place) != "directory" or cdsl.style == BIND:
-        return change
-    links, moves, trash, notes = list(change.links), list(change.moves), list(change.trash), list(change.notes)
-    for below, says in disk.leaving_links(place):
-        absolute = f"/{inventories.normal(f'{cdsl.path}/{below}/../{says}')}"
-        notes.append(f"/{cdsl.path}/{below} led to {says}, and leads to {absolute} now")
-        for staged, final in homes:
-            links.append((absolute, beside(f"{staged}/{below}", NEW)))
-            old = beside(f"{final}/{below}", OLD)
-            moves += [(f"{final}/{below}", old), (beside(f"{final}/{below}", NEW), f"{final}/{below}")]
-            trash.append(old)
-    return replace(change, links=tuple(links), moves=tuple(moves), trash=tuple(trash), notes=tuple(notes))
+    return with_absolute_links(made, disk, cdsl, stands[current], [(stands[current], lies)])
 
 
 def _plain(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Change:
@@ -234,6 +214,11 @@ def _own_again(inventory: Inventory, disk: Disk, cdsl: Cdsl, keep: str) -> Chang
         trash=tuple(old for _, old in links),
         emptied=tuple(_emptied([lies], [layout.shared])),
     )
+
+
+def _on_one_filesystem(disk: Disk, path: str, stands: Iterable[str], home: str) -> None:
+    if any(disk.device(place) != disk.device(home) for place in stands):
+        raise OsrError(f"/{path} is on another filesystem", hint="give that one CDSLs of its own: --mountpoint")
 
 
 def _for_whom(cdsl: Cdsl) -> str:

@@ -17,6 +17,8 @@ class Pretended(Disk):
     Inside of what is compared or walked as a whole, the real tree counts: pretended changes deep in it are not seen.
     """
 
+    pretended = True
+
     def __init__(self, root: str) -> None:
         super().__init__(root)
         self._known: dict[str, tuple[str, str]] = {}
@@ -62,12 +64,18 @@ class Pretended(Disk):
             not (self.names(path) if self.kind(path) == "directory" else held) if kind != REAL else super().empty(path)
         )
 
+    def fixed(self, path: str) -> bool:
+        """See Disk.fixed."""
+        return self._find(path)[0] == REAL and super().fixed(path)
+
     def device(self, path: str) -> int:
         """See Disk.device."""
         return super().device(path if self._find(path)[0] == REAL else "")
 
     def leaving_links(self, path: str) -> tuple[tuple[str, str], ...]:
-        """See Disk.leaving_links."""
+        """See Disk.leaving_links; nothing is in what is only pretended."""
+        if self._find(path)[0] != REAL:
+            return ()
         return tuple(
             (below, says) for below, says in super().leaving_links(path) if self.says(f"{path}/{below}") == says
         )

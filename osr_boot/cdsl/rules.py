@@ -8,7 +8,7 @@ from osr_boot.errors import ConfigError, OsrError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from osr_boot.cdsl.disk import Disk
     from osr_boot.cdsl.inventory import Inventory
@@ -38,9 +38,10 @@ def refuse(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> None:
     for own in (layout.tree, layout.shared, layout.link, inventories.PATH):
         if path == own or path.startswith(f"{own}/") or own.startswith(f"{path}/"):
             raise OsrError(f"/{path} belongs to the CDSLs themselves", hint="name what is to differ between nodes")
-    if path.split("/")[0] in _NEVER:
+    # Of a filesystem that is mounted somewhere, `tmp` and `usr` are names like others.
+    if path.split("/")[0] in _NEVER and not disk.prefix:
         raise OsrError(f"/{path} is made anew by every boot, and each node's own already", hint="leave it as it is")
-    if path in _BEFORE and disk.exists("sbin/init"):
+    if path in _BEFORE and disk.exists("sbin/init") and not disk.prefix:
         reason = f"/{path} is read by a boot before it knows which node this is"
         raise OsrError(reason, hint="name what in it is to differ between nodes")
     around = parent(path, inventory.cdsls)
@@ -57,15 +58,31 @@ def refuse(inventory: Inventory, disk: Disk, cdsl: Cdsl) -> None:
     if around and around.nodes and not set(cdsl.nodes or inventory.nodes) <= set(around.nodes):
         reason = f"/{path} is in /{around.path}, which is for {', '.join(around.nodes)} only"
         raise OsrError(reason, hint="name nodes among these, or none")
-    place = next(iter(places(path, inventory.trees_of(cdsl), layout, inventory.cdsls)))[1]
-    parts = place.split("/")
-    for number in range(1, len(parts)):
-        above = "/".join(parts[:number])
-        if disk.kind(above) == "link":
-            says = disk.says(above)
-            raise OsrError(f"/{path} leads over the link /{above} -> {says}", hint="name the path that it leads to")
-        if disk.kind(above) != "directory":
-            raise OsrError(f"/{path}: there is no /{above}", hint="is it spelt right?")
+    stands = [place for _, place in places(path, inventory.trees_of(cdsl), layout, inventory.cdsls)]
+    _refuse_detours(path, stands, disk)
+    if cdsl.style == BIND and (says := next(filter(None, map(disk.says, stands)), "")):
+        raise OsrError(f"/{path} is a link to {says}: nothing can be bound over it", hint="name what it leads to")
+
+
+def _refuse_detours(path: str, stands: Sequence[str], disk: Disk) -> None:
+    """Raise if one of the places of a path leads over a link, or if there is no directory for any of them."""
+    missing: dict[str, str] = {}
+    kinds: dict[str, str] = {}
+    for place in stands:
+        parts = place.split("/")
+        for number in range(1, len(parts)):
+            above = "/".join(parts[:number])
+            kind = kinds[above] = kinds.get(above) or disk.kind(above)
+            if kind == "link":
+                hint = "name the path that it leads to" if len(stands) == 1 else "put the directory back that was there"
+                raise OsrError(f"/{path} leads over the link /{above} -> {disk.says(above)}", hint=hint)
+            if kind != "directory":
+                missing[place] = above
+                if kind:
+                    raise OsrError(f"/{path} is not there: /{above} is a {kind}", hint="is it spelt right?")
+                break
+    if len(missing) == len(stands):
+        raise OsrError(f"/{path}: there is no /{missing[stands[0]]}", hint="is it spelt right?")
 
 
 def node(name: str, layout: Layout) -> str:

@@ -9,6 +9,8 @@ import errno
 import os
 import shutil
 import stat
+import struct
+import sys
 from collections.abc import Callable, Iterator
 
 from osr_boot import mountinfo
@@ -17,6 +19,10 @@ from osr_boot.value import Value
 
 _PIECE = 1 << 20
 """bytes of a file that are in memory at a time"""
+# A sum of inode number and attributes: no two files have the same. source: Documentation/ABI/testing/evm
+_OF_THE_INODE = "security.evm"
+# source: linux/fs.h, for x86 and Arm; elsewhere the kernel knows no such request, and nothing is said
+_GETFLAGS, _IMMUTABLE, _APPEND = 0x80006601 | struct.calcsize("l") << 16, 0x10, 0x20
 
 
 class State(Value):
@@ -85,7 +91,7 @@ def outline(full: str) -> set[tuple[bytes, int, int, int]]:
 
 
 def content(full: str) -> dict[bytes, tuple[object, ...]]:
-    """Return what a tree holds: kind, mode, owner, and content of everything, by path below it."""
+    """Return what a tree holds: kind, mode, owner, content and attributes of everything, by path below it."""
     found: dict[bytes, tuple[object, ...]] = {}
     begin = len(os.fsencode(full)) + 1
     for path, status in _everything(full):
@@ -94,8 +100,21 @@ def content(full: str) -> dict[bytes, tuple[object, ...]]:
             held = os.readlink(path)
         elif stat.S_ISREG(status.st_mode):
             held = _digest(path, status.st_size)
-        found[path[begin:]] = (status.st_mode, status.st_uid, status.st_gid, status.st_rdev, held)
+        found[path[begin:]] = (status.st_mode, status.st_uid, status.st_gid, status.st_rdev, held, _attributes(path))
     return found
+
+
+def _attributes(path: bytes) -> tuple[tuple[str, bytes], ...]:
+    """Return name and value of the extended attributes, of which ACLs and capabilities are some; none without them."""
+    found = []
+    try:
+        for name in sorted(os.listxattr(path, follow_symlinks=False)):
+            if name != _OF_THE_INODE:
+                found.append((name, os.getxattr(path, name, follow_symlinks=False)))
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.ENODATA, errno.ENOENT):  # it has none, or they go away meanwhile
+            raise
+    return tuple(found)
 
 
 def _digest(path: bytes, size: int) -> bytes:
@@ -137,11 +156,36 @@ def refuse_mounted(full: str) -> None:
 
 def mounts() -> list[tuple[str, str]]:
     """Return (where, what of its filesystem) of everything mounted, in this order; none without /proc."""
+    return [(where, what) for _, what, where in mounted()]
+
+
+def mounted() -> list[tuple[str, str, str]]:
+    """Return (device, what of its filesystem, where) of everything mounted, in this order; none without /proc."""
     try:
         with open(mountinfo.PATH, encoding="utf-8", errors="surrogateescape") as file:
-            return [(where, what) for _, what, where in mountinfo.mounts(file.read())]
+            return list(mountinfo.mounts(file.read()))
     except OSError:  # a chroot
         return []
+
+
+def fixed(full: str) -> bool:
+    """Say whether something has the attribute `i` or `a` of chattr: it cannot be renamed, nor what is in it."""
+    import fcntl
+
+    flags = bytearray(8)
+    try:
+        if stat.S_IFMT(os.lstat(full).st_mode) not in (stat.S_IFREG, stat.S_IFDIR):  # a device acts when it is opened
+            return False
+        descriptor = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.ioctl(descriptor, _GETFLAGS, flags)
+    except OSError:  # a filesystem without attributes
+        return False
+    finally:
+        os.close(descriptor)
+    return bool(int.from_bytes(flags[:4], sys.byteorder) & (_IMMUTABLE | _APPEND))
 
 
 def _everything(full: str) -> Iterator[tuple[bytes, os.stat_result]]:
