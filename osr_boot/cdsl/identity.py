@@ -96,24 +96,27 @@ def hosts(cluster: Cluster, trees: tuple[str, ...]) -> dict[str, Host]:
 
 
 def steps(
-    disk: Disk, known: Mapping[str, Host], current: str, *, style: str, ssh_keys: bool, time: float
+    there: Inventory, disk: Disk, known: Mapping[str, Host], current: str, *, style: str, ssh_keys: bool, time: float
 ) -> Iterator[Plan]:
     """Yield what makes every path differ that is there, or has to be, each a change of its own."""
-    for item in (*ITEMS, *(_ssh_items(disk) if ssh_keys else ())):
+    for item in (*ITEMS, *(_ssh_items(there, disk) if ssh_keys else ())):
         yield lambda inventory, item=item: _make(inventory, disk, item)  # type: ignore[misc]
         for path in (item.path, f"{item.path}.pub") if item.begins == KEY else (item.path,):
             yield lambda inventory, path=path: _create(inventory, disk, path, current, style, time)  # type: ignore[misc]
         yield lambda inventory, item=item: fill(inventory, disk, item, known, current)  # type: ignore[misc]
 
 
-def filling(disk: Disk, known: Mapping[str, Host]) -> Iterator[Plan]:
-    """Yield what gives a tree that is a copy of the template content of its own."""
-    for item in (*ITEMS, *_ssh_items(disk)):
-        yield lambda inventory, item=item: fill(inventory, disk, item, known, "")  # type: ignore[misc]
+def filling(there: Inventory, disk: Disk, known: Mapping[str, Host], name: str) -> Iterator[Plan]:
+    """Yield what gives a tree that is a copy of the template content of its own; the others stay as they are."""
+    for item in (*ITEMS, *_ssh_items(there, disk)):
+        yield lambda inventory, item=item: fill(inventory, disk, item, known, "", new=name)  # type: ignore[misc]
 
 
-def _ssh_items(disk: Disk) -> tuple[Item, ...]:
-    return tuple(Item(f"{_SSH}/{name}", KEY) for name in disk.names(_SSH) if _SSH_KEY.fullmatch(name))
+def _ssh_items(there: Inventory, disk: Disk) -> tuple[Item, ...]:
+    # Where the directory really lies: at its own path there may be a link that leads nowhere on this machine.
+    inside = places(f"{_SSH}/key", there.trees, there.layout, there.cdsls)
+    names = {name for _, place in inside for name in disk.names(place.rpartition("/")[0])}
+    return tuple(Item(f"{_SSH}/{name}", KEY) for name in sorted(names) if _SSH_KEY.fullmatch(name))
 
 
 def _make(inventory: Inventory, disk: Disk, item: Item) -> Change | None:
@@ -147,10 +150,12 @@ def _one_place(inventory: Inventory, path: str) -> str:
     return place
 
 
-def fill(inventory: Inventory, disk: Disk, item: Item, known: Mapping[str, Host], current: str) -> Change | None:
+def fill(
+    inventory: Inventory, disk: Disk, item: Item, known: Mapping[str, Host], current: str, *, new: str = ""
+) -> Change | None:
     """Return the change that gives each tree its own, where several have the same; None if none have.
 
-    `current` is the node that keeps what several have. The template keeps nothing.
+    `current` is the node that keeps what several have. The template keeps nothing. With `new`, only its tree changes.
     """
     lies = _own_places(inventory, item.path)
     there = {tree: place for tree, place in lies.items() if disk.exists(place)}
@@ -160,12 +165,16 @@ def fill(inventory: Inventory, disk: Disk, item: Item, known: Mapping[str, Host]
     if item.begins == EMPTY:
         kept = current if current in there else next((name for name in inventory.nodes if name in there), "")
         full = {tree: place for tree, place in there.items() if not disk.empty(place)}
-        again = [tree for tree in full if tree != kept and any(
+        again = [tree for tree in full if tree != kept and new in ("", tree) and any(
             disk.alike(full[tree], place) for name, place in full.items() if name != tree)]  # fmt: skip
         return _replaced(item.path, disk, points=[there[tree] for tree in again]) if again else None
     held = {tree: disk.read(place).strip() for tree, place in there.items()}
+    if new and item.begins == KEY and held.get(template):
+        return None  # `identity` empties the template's: whoever has left it there lets the nodes share it
     texts, points, keys = dict[str, str](), list[str](), dict[str, str]()
     for tree, text in held.items():
+        if new not in ("", tree):
+            continue
         place = there[tree]
         if tree == template:
             pair = (place, f"{place}.pub") if item.begins == KEY else (place,)

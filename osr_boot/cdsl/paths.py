@@ -24,7 +24,7 @@ def asked(words: Iterable[str], nodes: Iterable[str]) -> Iterable[tuple[str, tup
             found[-1][1].append(word)
         else:
             found.append((word, []))
-    return ((path, tuple(given)) for path, given in found)
+    return ((path, tuple(dict.fromkeys(given))) for path, given in found)
 
 
 def absolute(word: str, here: str) -> str:

@@ -88,7 +88,7 @@ def remove_node(inventory: Inventory, disk: Disk, name: str, *, delete: bool = F
         raise OsrError(f'"{name}" is the template of new nodes, and no node', hint="leave it")
     if name not in inventory.nodes:
         raise ConfigError(f'no node "{name}" has a tree', hint=f"known are {', '.join(inventory.nodes) or 'none'}")
-    alone = next((cdsl for cdsl in inventory.cdsls if cdsl.nodes == (name,)), None)
+    alone = next((cdsl for cdsl in inventory.cdsls if {*cdsl.nodes} == {name}), None)
     if alone:
         raise OsrError(f"/{alone.path} is for node {name} alone", hint=f"`osr cdsl remove /{alone.path}` first")
     cdsls = tuple(replace(cdsl, nodes=tuple(node for node in cdsl.nodes if node != name)) for cdsl in inventory.cdsls)
@@ -116,7 +116,20 @@ def migrate(disk: Disk, old: Inventory, source: str, *, force: bool = False) -> 
     )
 
 
-def old_places(disk: Disk) -> Iterator[str]:
+def old_inventory(disk: Disk) -> tuple[str, str]:
+    """Return name and text of the one inventory of the old tools that there is. Raises ConfigError."""
+    found = {disk.read(path): path for path in reversed(list(_old_places(disk))) if disk.kind(path) == "file"}
+    if not found:
+        known = " or ".join(f"/{path}" for path in inventories.OLD_PATHS)
+        raise ConfigError(f"there is no {known}", hint="name the inventory of the old tools with --source")
+    if len(found) > 1:
+        names = ", ".join(f"/{path}" for path in sorted(found.values()))
+        raise ConfigError(f"there are different inventories of the old tools: {names}", hint="name one with --source")
+    ((text, path),) = found.items()
+    return f"/{path}", text
+
+
+def _old_places(disk: Disk) -> Iterator[str]:
     """Yield where an inventory of the old tools may lie.
 
     Its directory is below /var, which most often is a CDSL: its link leads somewhere only on a node.

@@ -12,13 +12,14 @@ from osr_boot.cdsl import inventory as inventories
 from osr_boot.cdsl import paths, planning, reports, session, upkeep, views
 from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl, children, parent, places
+from osr_boot.cdsl.rules import Already
 from osr_boot.errors import ConfigError, OsrError
 from osr_boot.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from osr_boot.cdsl.change import Change
     from osr_boot.cdsl.inventory import Inventory
@@ -40,23 +41,52 @@ def init(options: argparse.Namespace) -> int:
             lambda disk, there: [lambda inventory: upkeep.delete(inventory, disk, force=options.force)],
         )  # fmt: skip
 
-    def plan(disk: Disk, there: Inventory) -> list[Plan]:
-        names = there.nodes
+    def plan(disk: Disk, there: Inventory) -> Iterator[Plan]:
+        names, known = there.nodes, disk.exists(inventories.PATH)
         if options.nodes:
             names = tuple(dict.fromkeys((*names, *(str(number) for number in range(1, options.nodes + 1)))))
         elif not names:
             names = tuple(node.name if options.names else str(node.nodeid) for node in _cluster(options, disk).nodes)
-        wanted = replace(there, nodes=names)
+        new = [name for name in names if known and name not in there.nodes]
+        wanted = there if new else replace(there, nodes=names)
         for text in options.set:
             key, equals, value = text.partition("=")
             if not equals:
                 raise ConfigError(f"--set {text} sets nothing", hint="write --set KEY=VALUE")
-            if disk.exists(inventories.PATH) and upkeep.having(wanted, key, value) != wanted:
+            if known and upkeep.having(wanted, key, value) != wanted:
                 raise OsrError(f"/{inventories.PATH} is there, with another {key}", hint="`osr cdsl set` changes it")
             wanted = upkeep.having(wanted, key, value)
-        return [lambda _: planning.init(wanted, disk)]
+        yield lambda _: _directories(wanted, disk, needed=not new)
+        yield from _added(options, disk, there, new)
 
     return session.changed(options, "init", plan, needed=False)
+
+
+def _directories(wanted: Inventory, disk: Disk, *, needed: bool) -> Change | None:
+    try:
+        return planning.init(wanted, disk)
+    except Already:
+        if needed:
+            raise
+        return None
+
+
+def _added(options: argparse.Namespace, disk: Disk, there: Inventory, names: Sequence[str]) -> Iterator[Plan]:
+    """Yield what gives nodes a tree, and content of their own if `identity` has given it to the others."""
+    cluster = _known_cluster(options) if names and there.find(identities.MACHINE_ID) else None
+    for name in names:
+        if name not in there.nodes:
+            yield lambda inventory, name=name: planning.add_node(inventory, disk, name)  # type: ignore[misc]
+        if cluster:
+            yield from identities.filling(there, disk, identities.hosts(cluster, (*there.nodes, *names)), name)
+
+
+def _known_cluster(options: argparse.Namespace) -> Cluster | None:
+    """Return the cluster; None if there is none, or one that `osr check` has more to say about."""
+    try:
+        return commands.read(_conf(options))[0]
+    except ConfigError:
+        return None
 
 
 def _cluster(options: argparse.Namespace, disk: Disk) -> Cluster:
@@ -158,22 +188,22 @@ def _remove(options: argparse.Namespace, inventory: Inventory, disk: Disk, path:
 
 
 def node_add(options: argparse.Namespace) -> int:
-    """Give a node a tree; one that cluster.conf does not know gets it too, with a warning."""
+    """Give a node a tree; one that cluster.conf does not know gets it too, with a warning.
 
-    def plan(disk: Disk, there: Inventory) -> Iterator[Plan]:
-        yield lambda inventory: planning.add_node(inventory, disk, options.node)
-        if cluster and there.find(identities.MACHINE_ID):
-            yield from identities.filling(disk, identities.hosts(cluster, (*there.nodes, options.node)))
-
-    try:
-        cluster = commands.read(_conf(options))[0]
-    except ConfigError:
-        cluster = None  # none, or one that `osr check` has more to say about
-    status = session.changed(options, f"node-add {options.node}", plan)
+    It is several changes: what one that was interrupted has left is done by the next.
+    """
+    done = session.changes(
+        options, f"node-add {options.node}", lambda disk, there: _added(options, disk, there, [options.node])
+    )
+    if not done:
+        raise Already(f'node "{options.node}" has a tree already')
+    if options.json:
+        session.answer(dry_run=options.dry_run, changes=done)
+    cluster = _known_cluster(options)
     if cluster and options.node not in {name for node in cluster.nodes for name in (node.name, str(node.nodeid))}:
         known = ", ".join(f"{node.nodeid} ({node.name})" for node in cluster.nodes)
         sys.stderr.write(f'osr: cluster.conf knows no node "{options.node}"\n  add it there; known are {known}\n')
-    return status
+    return 0
 
 
 def identity(options: argparse.Namespace) -> int:
@@ -189,13 +219,13 @@ def identity(options: argparse.Namespace) -> int:
             sys.stderr.write(f'osr: cluster.conf knows no node "{tree}": its host name stays as it is\n')
         own = options.ssh_keys == "own"
         style = options.style or ""
-        yield from identities.steps(disk, known, current, style=style, ssh_keys=own, time=session.now())
+        yield from identities.steps(there, disk, known, current, style=style, ssh_keys=own, time=session.now())
 
     return session.changed(options, "identity", plan)
 
 
 def _conf(options: argparse.Namespace) -> str:
-    return options.clusterconf or f"{options.root.rstrip('/')}{commands.CLUSTER_CONF}"
+    return getattr(options, "clusterconf", None) or f"{options.root.rstrip('/')}{commands.CLUSTER_CONF}"
 
 
 def node_remove(options: argparse.Namespace) -> int:
@@ -226,9 +256,8 @@ def set_(options: argparse.Namespace) -> int:
             if not value.isascii() or not value.isdigit() or not int(known) <= int(value) <= 10_000:
                 hint = f"write {known} to 10000; `osr cdsl node-remove` removes nodes"
                 raise ConfigError(f"maxnodeidnum: {value} is no number of nodes", hint=hint)
-            for name in map(str, range(1, int(value) + 1)):
-                if name not in there.nodes:
-                    yield lambda inventory, name=name: planning.add_node(inventory, disk, name)  # type: ignore[misc]
+            names = map(str, range(1, int(value) + 1))
+            yield from _added(options, disk, there, [name for name in names if name not in there.nodes])
         elif key not in upkeep.COUNTED and upkeep.having(there, key, value) != there:
             yield lambda inventory: upkeep.setting(inventory, disk, key, value)
 
@@ -263,12 +292,4 @@ def _old(options: argparse.Namespace, disk: Disk) -> tuple[str, str]:
         except OSError as error:
             reason = f"{options.source}: cannot be read: {error.strerror}"
             raise ConfigError(reason, hint="name the inventory of the old tools") from None
-    found = {disk.read(path): path for path in reversed(list(upkeep.old_places(disk))) if disk.kind(path) == "file"}
-    if not found:
-        known = " or ".join(f"/{path}" for path in inventories.OLD_PATHS)
-        raise ConfigError(f"there is no {known}", hint="name the inventory of the old tools with --source")
-    if len(found) > 1:
-        names = ", ".join(f"/{path}" for path in sorted(found.values()))
-        raise ConfigError(f"there are different inventories of the old tools: {names}", hint="name one with --source")
-    ((text, path),) = found.items()
-    return f"/{path}", text
+    return upkeep.old_inventory(disk)

@@ -123,6 +123,70 @@ def test_a_new_node_gets_its_own(root: Path) -> None:
         assert tree(root, node, "etc/machine-id").read_text() != tree(root, "3", "etc/machine-id").read_text()
 
 
+def test_keys_in_a_directory_that_is_host_dependent(root: Path) -> None:
+    """At /etc/ssh there is a link then, which leads nowhere while no node's tree is mounted."""
+    assert cdsl(root, "create", "-a", "/etc/ssh").status == 0
+    assert cdsl(root, "identity", "--node", "1").status == 0
+    held = {node: tree(root, node, "etc/ssh/ssh_host_ed25519_key").read_text() for node in ("1", "2", "default")}
+    assert (held["1"], held["default"]) == ("private\n", "")
+    assert held["2"].startswith("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    assert tree(root, "2", "etc/ssh/ssh_host_ed25519_key.pub").read_text().startswith("ssh-ed25519 ")
+    assert cdsl(root, "node-add", "3").status == 0
+    new = tree(root, "3", "etc/ssh/ssh_host_ed25519_key").read_text()
+    assert new.startswith("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    assert new != held["2"]
+
+
+def test_keys_that_are_shared_stay_so_when_a_node_comes(root: Path) -> None:
+    cdsl(root, "identity", "--ssh-keys", "shared")
+    cdsl(root, "create", "-a", "/etc/ssh")
+    assert cdsl(root, "node-add", "3").status == 0
+    assert {tree(root, node, "etc/ssh/ssh_host_ed25519_key").read_text() for node in "123"} == {"private\n"}
+
+
+def test_a_new_node_changes_no_other_one(root: Path) -> None:
+    cdsl(root, "identity")
+    for node in "12":
+        tree(root, node, "etc/ssh/ssh_host_ed25519_key").write_text("by hand the same\n")
+        tree(root, node, "etc/hostname").write_text("both\n")
+    before = {path: path.lstat().st_ctime_ns for node in "12" for path in tree(root, node, "").rglob("*")}
+    assert cdsl(root, "node-add", "3").status == 0
+    assert before == {path: path.lstat().st_ctime_ns for node in "12" for path in tree(root, node, "").rglob("*")}
+
+
+@pytest.mark.parametrize("words", [("set", "maxnodeidnum", "3"), ("init", "--nodes", "3")])
+def test_nodes_that_come_by_number_get_their_own_too(root: Path, words: tuple[str, ...]) -> None:
+    cdsl(root, "identity")
+    assert cdsl(root, *words).status == 0
+    assert re.fullmatch("[0-9a-f]{32}\n", tree(root, "3", "etc/machine-id").read_text())
+    assert tree(root, "3", "etc/ssh/ssh_host_ed25519_key.pub").read_text().startswith("ssh-ed25519 ")
+
+
+@pytest.mark.parametrize("stop", range(4))
+def test_a_node_whose_adding_was_interrupted_gets_the_rest(
+    root: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    cdsl(root, "identity")
+    rename, left = Disk.rename, list(range(stop))
+
+    def stopped(self: Disk, source: str, path: str) -> None:
+        if type(self) is Disk:
+            if not left:
+                raise KeyboardInterrupt
+            left.pop()
+        rename(self, source, path)
+
+    with monkeypatch.context() as here:
+        here.setattr(Disk, "rename", stopped)
+        assert cdsl(root, "node-add", "3").status == 130
+    assert cdsl(root, "recover").status == 0
+    assert cdsl(root, "node-add", "3").status == 0
+    assert re.fullmatch("[0-9a-f]{32}\n", tree(root, "3", "etc/machine-id").read_text())
+    assert tree(root, "3", "etc/ssh/ssh_host_ed25519_key").stat().st_size > 0
+    again = cdsl(root, "node-add", "3")
+    assert (again.status, again.out, again.err) == (1, "", 'osr: node "3" has a tree already\n')
+
+
 def test_keys_can_stay_shared(root: Path) -> None:
     cdsl(root, "identity", "--ssh-keys", "shared")
     assert (root / "etc/ssh/ssh_host_ed25519_key").read_text() == "private\n"
