@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import shlex
 
+from osr_boot.cdsl.inventory import PATH as INVENTORY
 from osr_boot.errors import ConfigError
 from osr_boot.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 FORMAT = 1
@@ -57,23 +59,49 @@ class Change(Value):
         made = (path for _, path in (*self.copies, *self.links, *self.points, *self.keys))
         return (*made, *(path for _, path, _ in self.texts), *(f"{path}.pub" for _, path in self.keys))
 
-    def lines(self) -> tuple[str, ...]:
-        """Return the change as commands, for a person who wants to see them beforehand."""
-        commands: tuple[tuple[str, ...], ...] = (
-            *(("mkdir", f"/{path}") for _, path in self.made),
-            *(("cp", "-a", f"/{source}", f"/{path}") for source, path in self.copies),
-            *(("ln", "-s", says, f"/{path}") for says, path in self.links),
-            *(("cp", "-a", "--attributes-only", f"/{like}", f"/{path}") for like, path in self.points),
+    def lines(self, top: str, kind: Callable[[str], str]) -> tuple[str, ...]:
+        """Return the change as lines of a shell, for a person who wants to see them beforehand.
+
+        `top` is where the root lies; `kind` says what is at a path, as Disk.kind does.
+        """
+
+        def full(path: str) -> str:
+            return _quoted(f"{top.rstrip('/')}/{path}")
+
+        def directory(path: str, like: str) -> str:
+            wanted = (f" && {program} --reference={full(like)} {full(path)}" for program in ("chown", "chmod"))
+            return f"mkdir {full(path)}{''.join(wanted) if like else ''}"
+
+        def file(path: str, like: str, text: str) -> str:
+            # cp would copy all that is in a directory, which is why that is made by mkdir.
+            octal = f"install -m {like} /dev/null" if like.isdigit() else f"cp -a --attributes-only {full(like)}"
+            body, end = (text[:-1], "\\n") if text.endswith("\n") else (text, "")
+            return f"{octal} {full(path)}" + (f" && printf '%s{end}' {_quoted(body)} > {full(path)}" if text else "")
+
+        return (
+            *(directory(path, like) for like, path in self.made),
+            *(f"cp -ax {full(source)} {full(path)}" for source, path in self.copies),
+            *(f"ln -s {_quoted(says)} {full(path)}" for says, path in self.links),
             *(
-                ("install", "-m", "644", "/dev/stdin", f"/{path}", "<<<", text.rstrip("\n"))
-                for _, path, text in self.texts
+                directory(path, like) if kind(like) == "directory" else file(path, like, "")
+                for like, path in self.points
             ),
-            *(("ssh-keygen", "-q", "-N", "", "-t", kind, "-f", f"/{path}") for kind, path in self.keys),
-            *(("mv", "-n", f"/{source}", f"/{path}") for source, path in self.moves),
-            *(("rm", "-r", f"/{path}") for path in self.trash),
-            *(("rmdir", f"/{path}") for path in self.emptied),
+            *(file(path, like, text) for like, path, text in self.texts),
+            *(f"ssh-keygen -q -N '' -C '' -t {name} -f {full(path)}" for name, path in self.keys),
+            *(f"mv -n {full(source)} {full(path)}" for source, path in self.moves),
+            *((f"# then the inventory is written: {full(INVENTORY)}",) if self.inventory else ()),
+            *(f"rm -r {full(path)}" for path in self.trash),
+            *(f"rmdir --ignore-fail-on-non-empty {full(path)}" for path in self.emptied if kind(path)),
         )
-        return tuple(shlex.join(words).replace("'<<<'", "<<<") for words in commands)
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a shell has it, on one line and without anything that a terminal might obey."""
+    if word.isprintable():
+        return shlex.quote(word)
+    letters = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\{byte:03o}"
+               for byte in word.encode(errors="surrogateescape"))  # fmt: skip
+    return f"$'{''.join(letters)}'"
 
 
 def beside(path: str, mark: str) -> str:

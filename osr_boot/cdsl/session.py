@@ -71,6 +71,7 @@ def changes(
     """
     top = root(options)
     disk = Pretended(top) if options.dry_run else Disk(top, shown=_shown(options))
+    disk.prefix = inventories.normal(options.mountpoint)
     users = Users(top, disk)
     if not os.path.isdir(top):
         raise ConfigError(f"{top} is no directory", hint="name the shared root with --root")
@@ -94,13 +95,16 @@ def changes(
             if warnings and not options.json:
                 sys.stderr.write("".join(f"osr: {terminal.line(line)}\n" for line in warnings[:-1]))
                 sys.stderr.write(f"  {terminal.line(warnings[-1])}\n")
-            words = {"what": change.what, "commands": change.lines(), "notes": change.notes}
+            lines = change.lines(top, disk.kind)
+            words = {"what": change.what, "commands": lines, "notes": change.notes}
             done.append({**words, **({"warnings": warnings} if warnings else {})})
             with told(change.what, disk):
                 perform(change, disk)
             if not options.json and (options.dry_run or not options.quiet):
-                shown = change.lines() if options.dry_run or options.verbose else ()
-                say("\n".join((change.what, *(f"  {line}" for line in (*shown, *change.notes)))))
+                notes = change.notes
+                if options.dry_run or options.verbose:  # the whole of it may be pasted into a shell
+                    notes = (*lines, *(f"# {note}" for note in notes))
+                say("\n".join((change.what, *(f"  {line}" for line in notes))))
     return done
 
 

@@ -185,7 +185,8 @@ def test_what_is_lost_is_said(root: Path) -> None:
 def test_a_dry_run_of_a_repair_says_once_what_it_would_mend(root: Path) -> None:
     lost("etc/hosts")(root)
     said = cdsl(root, "check", "--repair", "--dry-run")
-    assert (said.status, said.out) == (1, "register /etc/hosts as host-dependent again\n")
+    written = f"  # then the inventory is written: {root}/cluster/cdsl_inventory.json\n"
+    assert (said.status, said.out) == (1, f"register /etc/hosts as host-dependent again\n{written}")
 
 
 @pytest.mark.parametrize("name", UNKNOWN)

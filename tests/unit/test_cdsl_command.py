@@ -121,8 +121,8 @@ def test_a_dry_run_changes_nothing(root: Path) -> None:
     before = sorted(root.rglob("*"))
     said = cdsl(root, "create", "-a", "/var", "--dry-run")
     assert said.status == 0
-    assert "  cp -a /var /cluster/cdsl/2/.osr-new.var\n" in said.out
-    assert "  mv -n /var /cluster/cdsl/1/var\n" in said.out
+    assert f"  cp -ax {root}/var {root}/cluster/cdsl/2/.osr-new.var\n" in said.out
+    assert f"  mv -n {root}/var {root}/cluster/cdsl/1/var\n" in said.out
     assert [path for path in sorted(root.rglob("*")) if path.name != lock.NAME] == [
         path for path in before if path.name != lock.NAME
     ]
@@ -334,7 +334,7 @@ def test_relative_links_that_lead_out_are_made_absolute(root: Path) -> None:
     (root / "var/lib/absolute").symlink_to("/run")
     cdsl(root, "init", "--nodes", "2")
     assert (
-        "  mv -n /cluster/cdsl/2/var/.osr-new.run /cluster/cdsl/2/var/run\n"
+        f"  mv -n {root}/cluster/cdsl/2/var/.osr-new.run {root}/cluster/cdsl/2/var/run\n"
         in cdsl(root, "create", "-a", "/var", "--dry-run").out
     )
     assert cdsl(root, "create", "-a", "/var").status == 0
@@ -372,4 +372,5 @@ def test_commands_can_be_pasted_whatever_a_path_is_called(root: Path) -> None:
     cdsl(root, "init", "--nodes", "1")
     said = cdsl(root, "create", "-a", "/etc/it's a; file", "--dry-run")
     (copy,) = (line.strip() for line in said.out.splitlines() if line.strip().startswith("cp"))
-    assert shlex.split(copy)[2:] == ["/etc/it's a; file", "/cluster/cdsl/default/etc/.osr-new.it's a; file"]
+    here = [f"{root}/etc/it's a; file", f"{root}/cluster/cdsl/default/etc/.osr-new.it's a; file"]
+    assert shlex.split(copy)[2:] == here

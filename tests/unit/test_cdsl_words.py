@@ -14,7 +14,7 @@ from osr_boot.cdsl import oldxml, paths, session
 from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.inventory import Inventory
 from osr_boot.cdsl.layout import HOSTDEPENDENT, SHARED, Cdsl, Layout
-from tests.unit.command import GOOD, cdsl, written
+from tests.unit.command import GOOD, Said, cdsl, written
 from tests.unit.test_cdsl_inventory import OLD_1, OLD_2
 
 pytestmark = [pytest.mark.programs, pytest.mark.usefixtures("as_root")]  # cp
@@ -50,6 +50,7 @@ def test_words_are_paths_and_nodes() -> None:
         ("/a", ()), ("/b", ("2",)), ("c/d", ()), ("e", ()),
     ]  # fmt: skip
     assert list(paths.asked(["1", "2", "3"], known)) == [("1", ("2",)), ("3", ())]
+    assert list(paths.asked(["/a", "2", "1", "2"], known)) == [("/a", ("2", "1"))]
 
 
 INNER = Inventory(
@@ -278,6 +279,14 @@ def test_node_remove_of_the_last_one_that_has_a_path(root: Path) -> None:
     assert [cdsl.nodes for cdsl in tuple(inventory(root).cdsls)[:2]] == [("2",), ("2",)]
 
 
+def test_a_node_that_is_named_twice_is_one(root: Path) -> None:
+    good(root, "create", "-a", "/etc/hosts", "1", "1")
+    assert inventory(root).find("etc/hosts").nodes == ("1",)  # type: ignore[union-attr]
+    text = (root / inventories.PATH).read_text()
+    (root / inventories.PATH).write_text(text.replace('["1"]', '["1", "1"]'))  # as it was written once
+    assert "/etc/hosts is for node 1 alone" in cdsl(root, "node-remove", "1").err
+
+
 def test_node_remove_of_this_machine(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "mounted_node", lambda *_: "2")
     assert "node 2 is this machine" in cdsl(root, "node-remove", "2").err
@@ -335,6 +344,17 @@ def test_init_with_settings(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [".osr-cdsl-lock"]
 
 
+def test_init_with_more_nodes_gives_them_the_template(root: Path) -> None:
+    assert good(root, "init", "--nodes", "4") == "add node 3\nadd node 4\n"
+    assert (root / "cluster/cdsl/4/var/lib").is_symlink()
+    assert (root / "cluster/cdsl/3/etc/sysconfig/network").read_text() == "installed\n"
+    assert cdsl(root, "check") == Said(0, "", "")
+    (root / "cdsl.local").rmdir()
+    assert good(root, "init", "--nodes", "5") == "make the directories for CDSLs\nadd node 5\n"
+    assert inventory(root).nodes == ("1", "2", "3", "4", "5")
+    assert "there already" in cdsl(root, "init", "--nodes", "5").err
+
+
 def test_init_by_names(tmp_path: Path) -> None:
     conf = str(Path(__file__).parents[1] / "golden/findings/good.conf")
     good(tmp_path, "init", "--names", "--clusterconf", conf)
@@ -350,7 +370,8 @@ def test_give_up_by_force_leaves_the_links(root: Path) -> None:
 
 def test_quiet_and_verbose(root: Path) -> None:
     assert good(root, "create", "--quiet", "-a", "/etc/hosts") == ""
-    assert "  mv -n /etc/motd /cluster/cdsl/1/etc/motd\n" in good(root, "create", "--verbose", "-a", "/etc/motd")
+    line = f"  mv -n {root}/etc/motd {root}/cluster/cdsl/1/etc/motd\n"
+    assert line in good(root, "create", "--verbose", "-a", "/etc/motd")
 
 
 # --- migrate
@@ -380,7 +401,8 @@ def test_migrate_other_directories_and_tell_what_is_wrong(tmp_path: Path) -> Non
     (tmp_path / ".cdsl_inventory.xml").write_text(OLD_2)
     (tmp_path / ".cluster/cdsl/7").mkdir(parents=True)
     tried = json.loads(good(tmp_path, "migrate", "--dry-run", "--json"))
-    assert tried["changes"][0]["commands"] == ["mkdir /cluster"]
+    written = f"# then the inventory is written: {tmp_path}/cluster/cdsl_inventory.json"
+    assert tried["changes"][0]["commands"] == [f"mkdir {tmp_path}/cluster", written]
     said = good(tmp_path, "migrate")
     assert said.startswith("take over 1 CDSLs of 2 nodes from /.cdsl_inventory.xml\n/.cluster/shared: is missing\n")
     assert inventory(tmp_path).layout.tree == ".cluster/cdsl"
