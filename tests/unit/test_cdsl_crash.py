@@ -25,6 +25,18 @@ from tests.unit.cdsl_changes import CHANGES, VAR, copy_of, create, differ, new_r
 
 pytestmark = pytest.mark.programs  # cp
 
+
+def relative_links(disk: Disk) -> None:
+    """Paths that are relative links themselves."""
+    os.symlink("../run/resolv.conf", disk.full("etc/resolv.conf"))
+    os.symlink("log/messages", disk.full("var/M"))
+
+
+# Beside those that every operation of is stopped: their steps are of other kinds than any before.
+LINKS: dict[str, tuple[list[Callable[[Disk], Any]], Callable[[Disk], Change]]] = {
+    "create host-dependent relative link": ([relative_links], create("etc/resolv.conf")),
+    "create shared relative link": ([relative_links, VAR], create("var/M", SHARED)),
+}
 STEPS = ("mkdir", "point", "text", "key", "symlink", "rename", "replace", "remove", "rmdir", "write", "sync", "copy")
 
 
@@ -90,10 +102,14 @@ def directory(tmp_path: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture(params=CHANGES)
-def case(request: pytest.FixtureRequest, directory: Path) -> tuple[Path, Callable[[Disk], Change]]:
+@pytest.fixture(params=(*CHANGES, *LINKS))
+def case(
+    request: pytest.FixtureRequest, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, Callable[[Disk], Change]]:
     """A root before the command, and the command."""
     root = directory / "before"
+    if request.param in LINKS:
+        monkeypatch.setitem(CHANGES, request.param, LINKS[request.param])
     return root, prepared(request.param, root)
 
 
