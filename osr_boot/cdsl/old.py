@@ -6,6 +6,7 @@ Where an old option did something else than its help said, it does what its help
 from __future__ import annotations
 
 import argparse
+import re
 
 from osr_boot.cdsl.layout import HOSTDEPENDENT, data, places
 from osr_boot.commands.cdsl import wanted
@@ -41,6 +42,13 @@ _DIRECTORIES = (
     ("-L", "--cdsllink", "directory where each node sees its own tree"),
     ("-D", "--defaultdir", "name of the template beside the nodes' trees"),
 )
+# Option of `osr cdsl`: what the old programs that have it call it.
+_RENAMED = {
+    "--nodes": ("--maxnodeidnum",),
+    "--dry-run": ("--noexecute",),
+    "--source": ("--sourceinventory", "--inventoryfile"),
+    "--repair": ("--update",),
+}
 
 
 def arguments(parser: argparse.ArgumentParser, program: str) -> None:
@@ -74,6 +82,24 @@ def words(options: argparse.Namespace) -> list[str]:
     if found[0] in ("init", "node-add") and options.clusterconf:
         found[1:1] = [f"--clusterconf={options.clusterconf}"]
     return found
+
+
+def retold(text: str, program: str, word: str) -> str:
+    """Return what `osr cdsl WORD` says to a person with the options that an old program has.
+
+    One that it lacks is named as the option of the word: it helps there. What stands in `` is a command of its own.
+    """
+    parser = argparse.ArgumentParser()
+    arguments(parser, program)
+    has = {name for action in parser._actions for name in action.option_strings}
+
+    def spelt(found: re.Match[str]) -> str:
+        option = found[0]
+        if option.startswith("`") or option in has:
+            return option
+        return next((name for name in _RENAMED.get(option, ()) if name in has), f"`osr cdsl {word} {option}`")
+
+    return re.sub("`[^`]*`|(?<![^ (])--[a-z][a-z-]*", spelt, text)
 
 
 # --- com-mkcdslinfrastructure, com-cdslinvadm

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from osr_boot import commands
-from osr_boot.errors import CommandFailed
+from osr_boot.errors import CommandFailed, OsrError
 
 HELP = "make paths of a shared root host-dependent, or shared again"
 
@@ -131,10 +131,15 @@ def _old(options: argparse.Namespace) -> int:
     parser = argparse.ArgumentParser(options.program)
     arguments(parser)
     parser.set_defaults(program="osr")
+    words = old.words(options)
     try:
-        return run(parser.parse_args(old.words(options)))
-    except NoNodes as error:
-        error.exit_status = old.NO_NODES.get(options.program, error.exit_status)
+        return run(parser.parse_args(words))
+    except OsrError as error:
+        if isinstance(error, NoNodes):
+            error.exit_status = old.NO_NODES.get(options.program, error.exit_status)
+        error.hint = old.retold(error.hint, options.program, words[0])
+        if error.message.startswith("--"):
+            error.message = old.retold(error.message, options.program, words[0])
         raise
 
 

@@ -182,6 +182,38 @@ def test_remove_and_migrate(made: Path) -> None:
     assert len(inventories.loads((made / inventories.PATH).read_text()).cdsls) == 2
 
 
+HINTS = {
+    "com-mkcdsl -b -s /var/lib": "name it with `osr cdsl create --node`, or mount its tree",
+    "com-mkcdsl -s /var/lib": (
+        "-b keeps what the others have as NAME.orig in their trees, `osr cdsl create --force` throws it away"),
+    "com-rmcdsl /var": "name it: `osr cdsl remove --from NODE`",
+    "com-cdslinvadm delete": "`osr cdsl remove` them first; --force leaves them as they are, and unknown",
+    "com-cdslinvadm create -M 99999": "write 1 to 10000",
+    "com-cdslinvadm migrate -S /no.xml -f": "name the inventory of the old tools",
+    "com-cdslinvadm migrate -f": "name the inventory of the old tools with --sourceinventory",
+    "com-mkcdslinfrastructure -g -f": "name the inventory of the old tools with --inventoryfile",
+}  # fmt: skip
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("typed", HINTS)
+def test_hints_name_options_that_the_program_has(root: Path, typed: str) -> None:
+    run(root, "com-mkcdslinfrastructure")
+    run(root, "com-mkcdsl", "-a", "/var")
+    (root / "cluster/cdsl/2/var/lib/dpkg/status").write_text("other\n")
+    program, *words = typed.split()
+    said = run(root, program, *words)
+    assert (said.status != 0, said.err.splitlines()[-1].strip()) == (True, HINTS[typed])
+
+
+@pytest.mark.programs
+def test_a_number_of_nodes_is_called_as_the_program_calls_it(tmp_path: Path) -> None:
+    said = run(tmp_path, "com-mkcdslinfrastructure")
+    assert said.err.splitlines()[-1].endswith("; or write --maxnodeidnum N")
+    said = run(tmp_path, "com-cdslinvadm", "create", "--maxnodeidnum", "99999")
+    assert said.err.startswith("com-cdslinvadm: --maxnodeidnum 99999 is no number of nodes\n")
+
+
 def test_usage(tmp_path: Path) -> None:
     for program in OLD_NAMES:
         said = osr("--help", program=program)
