@@ -52,6 +52,8 @@ class Change(Value):
     """the new document; it is prepared as a file, and never in a journal"""
     notes: tuple[str, ...] = ()
     """what a person should know"""
+    unmounts: tuple[str, ...] = ()
+    """where on this machine something was bound, and has been unmounted for this; never in a journal"""
 
     @property
     def prepared(self) -> tuple[str, ...]:
@@ -79,6 +81,7 @@ class Change(Value):
             return f"{octal} {full(path)}" + (f" && printf '%s{end}' {_quoted(body)} > {full(path)}" if text else "")
 
         return (
+            *(f"umount {_quoted(place)}" for place in self.unmounts),
             *(directory(path, like) for like, path in self.made),
             *(f"cp -ax {full(source)} {full(path)}" for source, path in self.copies),
             *(f"ln -s {_quoted(says)} {full(path)}" for says, path in self.links),
@@ -112,7 +115,7 @@ def beside(path: str, mark: str) -> str:
 
 def dumps(change: Change, state: str) -> str:
     """Return the journal's document."""
-    return json.dumps({"format": FORMAT, "state": state, **vars(change), "inventory": ""}) + "\n"
+    return json.dumps({"format": FORMAT, "state": state, **vars(change), "inventory": "", "unmounts": ()}) + "\n"
 
 
 def loads(text: str) -> tuple[Change, str]:
@@ -122,7 +125,7 @@ def loads(text: str) -> tuple[Change, str]:
         value = json.loads(text)
         if value["format"] != FORMAT or value["state"] not in (PREPARING, COMMITTED, CLEANING):
             raise ConfigError("the journal of CDSL changes is of another version", hint=hint)
-        change = Change(**{field: _frozen(value[field]) for field in Change.__fields__})
+        change = Change(**{field: _frozen(value[field]) for field in Change.__fields__ if field != "unmounts"})
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"the journal of CDSL changes cannot be read: {str(error)[:200]}", hint=hint) from None
     paths = [path for pair in (*change.copies, *change.moves) for path in pair]

@@ -23,11 +23,23 @@ class Pretended(Disk):
         super().__init__(root)
         self._known: dict[str, tuple[str, str]] = {}
         """path to what is there: (REAL, path on the disk), a kind of Disk.kind with what it holds, or GONE"""
+        self._unmounted: set[str] = set()
 
     def full(self, path: str) -> str:
         """See Disk.full: of what a path really is."""
         kind, held = self._find(path)
         return super().full(held if kind == REAL else path)
+
+    def mounts(self) -> list[tuple[str, str, str]]:
+        """See Disk.mounts."""
+        return [one for one in super().mounts() if one[2] not in self._unmounted]
+
+    def unmount(self, full: str, path: str) -> None:
+        """Take away what is bound over an empty place of the root, which has a name on this machine and one in the root."""
+        self._unmounted.add(full)
+        kind = self.kind(path)
+        self.remove(path)
+        self._known[path] = (kind, "")
 
     def exists(self, path: str) -> bool:
         """See Disk.exists."""

@@ -66,12 +66,12 @@ def changes(
 ) -> list[dict[str, object]]:
     """Plan and carry out one change after the other, under the lock, after whatever was interrupted before.
 
-    `needed` says that there must be an inventory, `anew` that the one that is there is not even read. Returns what was
-    done. Raises OsrError.
+    `needed` says that there must be an inventory, `anew` that the one that is there is not even read. Where there is more
+    than one, `plans` is asked twice: all of them are done on a pretended disk first, so that whatever refuses one of them
+    does it before anything has changed. Returns what was done. Raises OsrError.
     """
     top = root(options)
-    disk = Pretended(top) if options.dry_run else Disk(top, shown=_shown(options))
-    disk.prefix = inventories.normal(options.mountpoint)
+    disk = _disk(options, pretended=options.dry_run)
     users = Users(top, disk)
     if not os.path.isdir(top):
         raise ConfigError(f"{top} is no directory", hint="name the shared root with --root")
@@ -85,8 +85,11 @@ def changes(
             was = "would first be" if options.dry_run else "was"
             sys.stderr.write(f"osr: an interrupted change {was} {terminal.line(recovered)}\n")
         there = Inventory() if anew else read(disk, needed=needed)
-        for plan in list(plans(disk, there)):
-            if done and not anew:  # the one before has written it
+        todo, written = list(plans(disk, there)), False
+        if len(todo) > 1 and not options.dry_run:
+            _rehearse(plans, _disk(options, pretended=True), there, needed=needed)
+        for plan in todo:
+            if written:
                 there = read(disk, needed=needed)
             change = plan(there)
             if change is None:
@@ -100,6 +103,7 @@ def changes(
             done.append({**words, **({"warnings": warnings} if warnings else {})})
             with told(change.what, disk):
                 perform(change, disk)
+            written = bool(change.inventory) and not anew
             if not options.json and (options.dry_run or not options.quiet):
                 notes = change.notes
                 if options.dry_run or options.verbose:  # the whole of it may be pasted into a shell
@@ -108,9 +112,24 @@ def changes(
     return done
 
 
-def _shown(options: argparse.Namespace) -> bool:
-    """Say whether a person waits at a terminal, and wants to hear how far it is."""
-    return sys.stderr.isatty() and not options.quiet and not options.json
+def _rehearse(
+    plans: Callable[[Disk, Inventory], Iterable[Plan]], disk: Disk, there: Inventory, *, needed: bool
+) -> None:
+    """Do on a pretended disk what is to be done. Raises OsrError if it cannot be done."""
+    for plan in list(plans(disk, there)):
+        change = plan(there)
+        if change:
+            perform(change, disk)
+            if change.inventory:
+                there = read(disk, needed=needed)
+
+
+def _disk(options: argparse.Namespace, *, pretended: bool) -> Disk:
+    # A person who waits at a terminal wants to hear how far it is.
+    shown = sys.stderr.isatty() and not options.quiet and not options.json
+    disk = Pretended(root(options)) if pretended else Disk(root(options), shown=shown)
+    disk.prefix = inventories.normal(options.mountpoint)
+    return disk
 
 
 def changed(

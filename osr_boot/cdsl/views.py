@@ -12,6 +12,7 @@ from osr_boot.cdsl import session
 from osr_boot.cdsl.binds import bindings
 from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.layout import BIND
+from osr_boot.cdsl.pretend import Pretended
 from osr_boot.errors import CommandFailed, ConfigError, OsrError
 from osr_boot.handover import mount_unit
 from osr_boot.linux import Linux
@@ -98,14 +99,22 @@ def update(options: argparse.Namespace) -> None:
         session.say("bound here; on other nodes that run, `osr cdsl mount` does it")
 
 
-def unbind(options: argparse.Namespace, cdsl: Cdsl | None) -> None:
-    """Unmount a path in bind style here, so that it can be changed. Raises OsrError where programs use it."""
+def unbind(options: argparse.Namespace, disk: Disk, cdsl: Cdsl | None) -> tuple[str, ...]:
+    """Unmount a path in bind style here, so that it can be changed; where the disk is pretended, only pretend to.
+
+    Returns where it was, on this machine. Raises OsrError where programs use it.
+    """
     top = os.path.realpath(session.root(options))
-    if cdsl is None or cdsl.style != BIND or options.dry_run:
-        return
+    if cdsl is None or cdsl.style != BIND:
+        return ()
     place = resolve(Linux(), top.rstrip("/"), f"/{cdsl.path}")
-    if place in dict(session.mounts(top)):
+    if place not in dict(session.mounts(top)):
+        return ()
+    if isinstance(disk, Pretended):
+        disk.unmount(place, os.path.relpath(place, top))
+    else:
         _do(options, ("umount", place))
+    return (place,)
 
 
 def _wanted(top: str, inventory: Inventory, node: str, *, chroot: bool) -> Iterator[tuple[str, ...]]:

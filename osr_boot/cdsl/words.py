@@ -100,14 +100,14 @@ def _cluster(options: argparse.Namespace, disk: Disk) -> Cluster:
 def create(options: argparse.Namespace) -> int:
     """Make paths CDSLs, in the order of the command line, each a change of its own."""
     wanted: list[tuple[str, list[str]]] = options.wanted or []
-    made: list[Cdsl] = []
+    bound: list[str] = []
 
     def plan(disk: Disk, there: Inventory) -> Iterator[Plan]:
         current = options.node or session.mounted_node(session.root(options), there)
         if not current and (options.backup or options.force):
             hint = "name it with --node, or mount its tree"
             raise OsrError("whose content is kept? no node's tree is mounted here", hint=hint)
-        all_ = there.cdsls
+        all_, made = there.cdsls, list[Cdsl]()
         for option, words in wanted:
             for number, (word, nodes) in enumerate(paths.asked(words, there.nodes)):
                 path = session.path(options, word, there)
@@ -120,6 +120,7 @@ def create(options: argparse.Namespace) -> int:
                 nodes = nodes or (around.nodes if around else ())
                 made.append(Cdsl(path, kind, style, nodes, session.now(), options.optional and style == BIND))
                 all_ = all_.having(made[-1])
+        bound[:] = (cdsl.path for cdsl in made if cdsl.style == BIND)
         for cdsl in made:
             trees = there.trees_of(cdsl)
             # Nothing is lost by taking any: where copies differ, planning refuses.
@@ -132,7 +133,7 @@ def create(options: argparse.Namespace) -> int:
     if not wanted:
         raise ConfigError("which path?", hint="write -a PATH for a copy for each node, -s PATH for one for all")
     status = session.changed(options, "create " + " ".join(word for _, words in wanted for word in words), plan)
-    if any(cdsl.style == BIND for cdsl in made):
+    if bound:
         views.update(options)
     return status
 
@@ -179,11 +180,11 @@ def _remove(options: argparse.Namespace, inventory: Inventory, disk: Disk, path:
     if options.force and inventory.find(path) and not there:
         return upkeep.forget(inventory, disk, path)
     upkeep.unbroken(inventory, disk, path)
-    views.unbind(options, inventory.find(path))
+    unmounts = views.unbind(options, disk, inventory.find(path))
     keep = options.node or session.mounted_node(session.root(options), inventory)
     if not keep or (options.force and keep not in there and not options.node):
         keep = upkeep.whose(inventory, disk, path)
-    change = planning.remove(inventory, disk, path, keep=keep)
+    change = replace(planning.remove(inventory, disk, path, keep=keep), unmounts=unmounts)
     return upkeep.without_copies(change, inventory, path) if options.delete else change
 
 
@@ -209,19 +210,22 @@ def node_add(options: argparse.Namespace) -> int:
 def identity(options: argparse.Namespace) -> int:
     """Make what must not be the same on two nodes host-dependent, and different."""
     cluster = commands.usable(_conf(options))
+    nameless: list[str] = []
 
     def plan(disk: Disk, there: Inventory) -> Iterator[Plan]:
         current = options.node or session.mounted_node(session.root(options), there)
         if current and current not in there.nodes:
             raise ConfigError(f'no node "{current}" has a tree', hint=f"known are {', '.join(there.nodes)}")
         known = identities.hosts(cluster, there.nodes)
-        for tree in (name for name, host in known.items() if not host.name):
-            sys.stderr.write(f'osr: cluster.conf knows no node "{tree}": its host name stays as it is\n')
+        nameless[:] = (tree for tree, host in known.items() if not host.name)
         own = options.ssh_keys == "own"
         style = options.style or ""
         yield from identities.steps(there, disk, known, current, style=style, ssh_keys=own, time=session.now())
 
-    return session.changed(options, "identity", plan)
+    status = session.changed(options, "identity", plan)
+    for tree in nameless:
+        sys.stderr.write(f'osr: cluster.conf knows no node "{tree}": its host name stays as it is\n')
+    return status
 
 
 def _conf(options: argparse.Namespace) -> str:

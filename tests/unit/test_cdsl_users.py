@@ -67,6 +67,14 @@ def test_who_writes_and_who_reads(root: Path, runs: Callable[[str], int]) -> Non
     )
 
 
+def test_who_uses_something_is_told_once_for_several_changes(root: Path, runs: Callable[[str], int]) -> None:
+    process = runs(f"exec 3>> {root}/var/log/messages")
+    said = cdsl(root, "create", "--quiet", "--node", "1", "-a", "/var", "-s", "/var/lib")
+    assert (said.status, said.err) == (
+        0, f"osr: /var is in use: sleep (process {process}) writes /var/log/messages\n{STOP}",
+    )  # fmt: skip
+
+
 def test_what_the_document_says(root: Path, runs: Callable[[str], int]) -> None:
     process = runs(f"exec 3>> {root}/var/log/messages")
     said = cdsl(root, "create", "-a", "/var")

@@ -87,6 +87,42 @@ osr cdsl check --root .
     assert not list(root.glob("cluster/*/*/srv"))
 
 
+BOUND = """
+osr cdsl mount --root . --node 1 --quiet
+osr cdsl create --root . --quiet --style bind -a /srv/data -s /srv/data/all
+echo mine > srv/data/who
+"""
+
+
+def test_what_is_bound_stays_while_all_of_a_removal_is_tried(root: Path) -> None:
+    script = """
+mounted() { cut -d' ' -f1,4,5 /proc/self/mountinfo; }
+before=$(mounted)
+osr cdsl remove --root . -R /srv/data /nowhere || echo status $?
+test "$before" = "$(mounted)"
+cat srv/data/who
+osr cdsl remove --root . -R /srv/data --from 2
+cat srv/data/who srv/data.1/who
+"""
+    said = run(root, BOUND + script)
+    assert said.stdout.splitlines() == [
+        "status 1", "mine", "give each node its own /srv/data/all", "make /srv/data the same for all nodes",
+        "everybody", "mine",
+    ]  # fmt: skip
+    assert said.stderr.startswith("osr: /nowhere is no CDSL\n")
+
+
+def test_the_lines_of_a_removal_can_be_pasted_where_it_is_bound(root: Path) -> None:
+    script = """
+osr cdsl remove --root . --dry-run -R /srv/data --from 2 > lines
+grep '^  ' lines | sh -e
+cat srv/data/who srv/data.1/who
+grep -c "$PWD/srv" /proc/self/mountinfo || true
+grep -c umount lines
+"""
+    assert good(root, BOUND + script).splitlines() == ["everybody", "mine", "0", "2"]
+
+
 def test_a_path_in_use_is_not_removed(root: Path) -> None:
     script = """
 osr cdsl mount --root . --node 1 --quiet

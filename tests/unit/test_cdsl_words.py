@@ -255,6 +255,42 @@ def test_check_of_some(root: Path) -> None:
     assert cdsl(root, "check").status == 1
 
 
+REFUSED_LATE = {
+    # a call: why its last change is refused
+    ("create", "-a", "/etc/hosts", "-s", "/nope"): "/nope is shared by all nodes anyway",
+    ("create", "-a", "/etc/hosts", "/etc/motd", "/etc/no"): "/etc/no is not there",
+    ("create", "-a", "/etc/hosts", "/etc"): "/etc has a CDSL in it: /etc/hosts",
+    ("remove", "-R", "/etc"): "/etc is no CDSL",
+    ("remove", "-R", "/var"): "the copies of 1 and 2 differ: log",
+    ("remove", "/etc/sysconfig/network", "/var/lib", "/var"): "the copies of 1 and 2 differ: log",
+    ("init", "--nodes", "4"): "/cluster/cdsl/4 is there, and not in the inventory",
+    ("set", "maxnodeidnum", "4"): "/cluster/cdsl/4 is there, and not in the inventory",
+    ("identity", "--clusterconf", GOOD): "/var/lib/nfs leads over the link",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED_LATE)
+def test_what_refuses_one_of_several_changes_comes_before_all(root: Path, words: tuple[str, ...]) -> None:
+    for path in ("cluster/cdsl/2/var/log", "cluster/cdsl/4", "cluster/shared/var/lib/nfs"):
+        (root / path).mkdir()
+    if words[0] == "identity":
+        (root / "cluster/shared/var/lib").rename(root / "cluster/shared/var/elsewhere")
+        (root / "cluster/shared/var/lib").symlink_to("elsewhere")
+    before = {path: path.lstat().st_ctime_ns for path in root.rglob("*") if path.name != ".osr-cdsl-lock"}
+    said = cdsl(root, *words)
+    assert (said.status != 0, said.out, REFUSED_LATE[words] in said.err) == (True, "", True), said
+    assert before == {path: path.lstat().st_ctime_ns for path in root.rglob("*") if path.name != ".osr-cdsl-lock"}
+
+
+def test_one_change_alone_is_not_tried_beforehand(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are 10,000 CDSLs, a trial takes as long as the change."""
+    monkeypatch.setattr(session, "_rehearse", None)
+    good(root, "create", "-a", "/etc/hosts")
+    good(root, "remove", "/etc/hosts")
+    with pytest.raises(AssertionError, match="NoneType"):
+        good(root, "create", "-a", "/etc/hosts", "/etc/motd")
+
+
 # --- nodes, settings
 
 
