@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from osr_boot.cdsl import change as changes
 from osr_boot.cdsl import planning, upkeep
-from osr_boot.cdsl.change import NEW, Change, beside
-from osr_boot.cdsl.fault import Fault, exchanged, relinked
-from osr_boot.cdsl.layout import HOSTDEPENDENT, children, detour
-from osr_boot.cdsl.walk import Expected, Walk
+from osr_boot.cdsl.change import NEW, OLD, Change, beside
+from osr_boot.cdsl.fault import Fault, exchanged, possible, relinked
+from osr_boot.cdsl.layout import HOSTDEPENDENT, children, detour, owner
+from osr_boot.cdsl.walk import Expected, Walk, leaving
+from osr_boot.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ def faults(inventory: Inventory, disk: Disk, *, current: str = "", walk: bool = 
 
     `walk` says to look through the whole root, for links of which the inventory says nothing.
     """
+    for fault in _faults(inventory, disk, current, walk=walk):
+        yield possible(fault, disk)
+
+
+def _faults(inventory: Inventory, disk: Disk, current: str, *, walk: bool) -> Iterator[Fault]:
     if text := disk.read(changes.JOURNAL):  # what else is found now may be what it was about to do
         what = changes.loads(text)[0].what
         remedy = "`osr cdsl recover` finishes or undoes it, or says who is just doing it"
@@ -42,11 +48,15 @@ def faults(inventory: Inventory, disk: Disk, *, current: str = "", walk: bool = 
         yield Fault("", place, "is missing: links in the nodes' trees lead over it", f"ln -s {wanted} /{place}", mend)
     elif place and disk.says(place) != wanted:
         yield _misled("", place, wanted, disk)
-    found = Walk(inventory, disk) if walk else None
+    found = Walk(inventory, disk, current=current) if walk else None
     for expected in found.missed() if found else (Expected(inventory, cdsl) for cdsl in inventory.cdsls):
         if any(map(disk.exists, expected.all())):
-            yield from _links(expected, disk, current)
-            yield from _copies(expected, disk)
+            seen = [
+                *_links(expected, inventory, disk, current),
+                *_points(expected, inventory, disk, current),
+                *_copies(expected, inventory, disk),
+            ]
+            yield from seen or (_behind(expected, disk) if found else ())
         else:
             yield _nothing(inventory, disk, expected.cdsl, whole=whole)
     if found:
@@ -61,7 +71,7 @@ def _nothing(inventory: Inventory, disk: Disk, cdsl: Cdsl, *, whole: bool) -> Fa
     return Fault(path, path, "neither a link nor a copy is left", f"`osr cdsl remove --force /{path}`", mend)
 
 
-def _links(expected: Expected, disk: Disk, current: str) -> Iterator[Fault]:
+def _links(expected: Expected, inventory: Inventory, disk: Disk, current: str) -> Iterator[Fault]:
     """Yield what is wrong with the links that stand for a CDSL, in every node's tree."""
     cdsl, wanted = expected.cdsl, expected.says
     for node, place in expected.stands if expected.links else ():
@@ -69,25 +79,37 @@ def _links(expected: Expected, disk: Disk, current: str) -> Iterator[Fault]:
         if kind == "link":
             if disk.says(place) != wanted:
                 yield _misled(cdsl.path, place, wanted, disk)
-            continue
-        if not kind:
-            above = disk.kind(place.rpartition("/")[0]) if "/" in place else "directory"
-            mend = relinked(place, wanted) if above == "directory" else None
-            yield Fault(cdsl.path, place, "the link is missing", f"ln -s {wanted} /{place}", mend)
-            continue
-        owner = node or current
-        message = f"the link has been replaced by a {kind}"
-        if cdsl.kind == HOSTDEPENDENT and owner in expected.lies:
-            # Somebody wrote through a plain path: what is there now is the newest that this node has.
-            lies = expected.lies[owner]
-            moves = [(lies, f"{lies}.orig")] if disk.exists(lies) else []
-            free = not disk.exists(f"{lies}.orig")
-            mend = relinked(place, wanted, moves=(*moves, (place, lies))) if free else None
-            remedy = f"keep it as node {owner}'s /{lies}, what that was as /{lies}.orig, and make the link again"
-            yield Fault(cdsl.path, place, message, remedy, mend)
+        elif kind:
+            yield _replaced(expected, inventory, disk, node or current, place, kind)
         else:
-            remedy = "look whose content it is; --node ID says so, for a host-dependent path"
-            yield Fault(cdsl.path, place, message, remedy)
+            way, made = _above(expected, inventory, disk, place)
+            mend = None if way else relinked(place, wanted, made=made)
+            yield Fault(cdsl.path, place, "the link is missing", way or _line(made, f"ln -s {wanted} /{place}"), mend)
+
+
+def _replaced(expected: Expected, inventory: Inventory, disk: Disk, node: str, place: str, kind: str) -> Fault:
+    """Return the fault of a link in whose place there is something else now. Whatever it is, it is kept."""
+    cdsl, wanted = expected.cdsl, expected.says
+    message = f"the link has been replaced by a {kind}"
+    if cdsl.kind != HOSTDEPENDENT:
+        shared = expected.lies[""]
+        if not disk.exists(shared):
+            remedy = f"mkdir -p /{shared.rpartition('/')[0]} && mv -n /{place} /{shared}"
+            return Fault(cdsl.path, place, message, f"what is shared is missing as well; if this is it: {remedy}")
+        remedy = f"keep it as /{place}.orig, and make the link again"
+        return Fault(
+            cdsl.path, place, message, remedy,
+            relinked(place, wanted, moves=((place, f"{place}.orig"),), what=f"{remedy}: /{place}"),
+        )  # fmt: skip
+    if node not in expected.lies:
+        return Fault(cdsl.path, place, message, "look whose content it is; --node ID says so")
+    # Somebody wrote through a plain path: what is there now is the newest that this node has.
+    lies = expected.lies[node]
+    moves = [(lies, f"{lies}.orig")] if disk.exists(lies) else []
+    way, made = _above(expected, inventory, disk, lies)
+    remedy = f"keep it as node {node}'s /{lies}, what that was as /{lies}.orig, and make the link again"
+    mend = None if way else relinked(place, wanted, made=made, moves=(*moves, (place, lies)))
+    return Fault(cdsl.path, place, message, way or remedy, mend)
 
 
 def _misled(path: str, place: str, wanted: str, disk: Disk) -> Fault:
@@ -101,19 +123,84 @@ def _misled(path: str, place: str, wanted: str, disk: Disk) -> Fault:
     return Fault(path, place, message, f"ln -sfn {wanted} /{place}", exchanged(place, wanted) if says else None)
 
 
-def _copies(expected: Expected, disk: Disk) -> Iterator[Fault]:
+def _points(expected: Expected, inventory: Inventory, disk: Disk, current: str) -> Iterator[Fault]:
+    """Yield what is wrong with what is empty, for the copies in bind style to be bound over: it would stop a boot."""
+    cdsl = expected.cdsl
+    there = {path: disk.kind(path) for path in expected.lies.values() if disk.exists(path)} if expected.points else {}
+    kinds = {kind for kind in there.values() if kind != "link"}  # what that leads to is bound
+    like, wanted = next(((path, kind) for path, kind in there.items() if kind in kinds), ("", ""))
+    for place in expected.points if like else ():
+        kind, staged, old = disk.kind(place), beside(place, NEW), beside(place, OLD)
+        make = f"{'mkdir' if wanted == 'directory' else 'touch'} /{place}"
+        change = Change(f"make /{place} for the copies to be bound over", points=((like, staged),))
+        if not kind:
+            way, made = _above(expected, inventory, disk, place)
+            mend = None if way else replace(change, made=made, moves=((staged, place),))
+            yield Fault(cdsl.path, place, "is missing: the copies are bound over it", way or _line(made, make), mend)
+        elif expected.taken(disk, place, current):
+            message = "has something in it, written while nothing was bound over it"
+            remedy = "look whose it is, and move it away: `osr cdsl check --repair` makes what is missing then"
+            yield Fault(cdsl.path, place, message, remedy)
+        elif kind not in kinds:
+            mend = replace(change, moves=((place, old), (staged, place)), trash=(old,))
+            message = f"is a {kind}: no {wanted} can be bound over it"
+            yield Fault(cdsl.path, place, message, f"rm -d /{place} && {make}", mend)
+        else:
+            for path, other in there.items():
+                if other in kinds - {kind}:
+                    message = f"is a {other}, and cannot be bound over the {kind} /{place}"
+                    yield Fault(cdsl.path, path, message, f"put a {kind} in its place")
+
+
+def _copies(expected: Expected, inventory: Inventory, disk: Disk) -> Iterator[Fault]:
     """Yield which trees lack their copy; one is made of the template's, or of another node's."""
     cdsl, lies = expected.cdsl, expected.lies
-    missing = [name for name, path in lies.items() if not disk.exists(path)]
-    there = [name for name in (expected.layout.default, *lies) if name in lies and name not in missing]
-    for name in missing:
-        path = lies[name]
+    kinds = {name: disk.kind(path) for name, path in lies.items()}
+    there = [name for name in (expected.layout.default, *lies) if kinds.get(name)]
+    for name, path in lies.items():
+        if kinds[name] == "link" and (fault := leaving(path, disk.says(path), inventory, disk)):
+            yield fault
+        if kinds[name]:
+            continue
         whose = f"node {name} has no copy" if name else "what is shared is missing"
-        above = disk.kind(path.rpartition("/")[0])
-        if there and above == "directory":
+        if there:
             source, staged = lies[there[0]], beside(path, NEW)
-            mend = Change(f"make /{path} again", copies=((source, staged),), moves=((staged, path),))
-            yield Fault(cdsl.path, path, whose, f"cp -a /{source} /{path}", mend)
+            way, made = _above(expected, inventory, disk, path)
+            mend = Change(f"make /{path} again", made=made, copies=((source, staged),), moves=((staged, path),))
+            remedy = way or _line(made, f"cp -a /{source} /{path}")
+            yield Fault(cdsl.path, path, whose, remedy, None if way else mend)
         else:
-            remedy = f"`osr cdsl remove /{cdsl.path}`, or bring it back from a backup"
+            remedy = f"bring it back from a backup; or `osr cdsl remove --force /{cdsl.path}` strikes it out"
             yield Fault(cdsl.path, path, whose, remedy)
+
+
+def _above(expected: Expected, inventory: Inventory, disk: Disk, place: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return what stops something from being made at a place, as a remedy, and the directories to be made above it."""
+    like = next(filter(disk.exists, expected.all()), place)
+    parts = place.split("/")
+    for number in range(1, len(parts)):
+        above = "/".join(parts[:number])
+        kind = disk.kind(above)
+        found = owner(above, inventory.layout, inventory.cdsls) if not kind else None
+        if found and not found[2]:  # it has a copy to be made of
+            return f"first make /{above}, which is the copy of /{found[0].path}", ()
+        if kind not in ("directory", ""):
+            return f"first put a directory in place of the {kind} /{above}", ()
+    return "", tuple(planning._parents(disk, like, [place]))
+
+
+def _line(made: tuple[tuple[str, str], ...], command: str) -> str:
+    return f"mkdir -p /{made[-1][1]} && {command}" if made else command
+
+
+def _behind(expected: Expected, disk: Disk) -> Iterator[Fault]:
+    """Yield a link in the trees over which something of a CDSL is reached that should lie in the tree itself."""
+    layout, seen = expected.layout, set[str]()
+    for place in expected.all():
+        parts = place.split("/")
+        above = ("/".join(parts[:number]) for number in range(1, len(parts)))
+        link = next((one for one in above if disk.kind(one) == "link"), "")
+        if link.startswith((f"{layout.tree}/", f"{layout.shared}/")) and link not in seen:
+            seen.add(link)
+            message = f"is a link to {disk.says(link)}: what is there is not this tree's /{expected.cdsl.path}"
+            yield Fault(expected.cdsl.path, link, message, "put a directory in its place, with what belongs there")

@@ -1,20 +1,22 @@
-"""Something that is not as the inventory says, and the change that mends it. Pure."""
+"""Something that is not as the inventory says, and the change that mends it."""
 
 from __future__ import annotations
 
 from osr_boot.cdsl.change import NEW, OLD, Change, beside
-from osr_boot.value import Value
+from osr_boot.value import Value, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from osr_boot.cdsl.disk import Disk
 
 
 class Fault(Value):
     """Something that is not as the inventory says."""
 
     path: str
-    """the CDSL's; empty for a directory of the layout"""
+    """the CDSL's; empty for a directory of the layout, and for what was left by a change"""
     place: str
     """where on disk, relative to the root"""
     message: str
@@ -24,12 +26,19 @@ class Fault(Value):
 
 
 def relinked(
-    place: str, says: str, *, moves: tuple[tuple[str, str], ...] = (), trash: tuple[str, ...] = (), what: str = ""
+    place: str,
+    says: str,
+    *,
+    made: tuple[tuple[str, str], ...] = (),
+    moves: tuple[tuple[str, str], ...] = (),
+    trash: tuple[str, ...] = (),
+    what: str = "",
 ) -> Change:
     """Return the change that makes a link, after what stands in its place was moved away."""
     staged = beside(place, NEW)
     return Change(
         what or f"make the link /{place} again",
+        made=made,
         links=((says, staged),),
         moves=(*moves, (staged, place)),
         trash=trash,
@@ -40,6 +49,22 @@ def exchanged(place: str, says: str, what: str = "") -> Change:
     """Return the change that puts a link in the place of another one."""
     old = beside(place, OLD)
     return relinked(place, says, moves=((place, old),), trash=(old,), what=what)
+
+
+def possible(fault: Fault, disk: Disk) -> Fault:
+    """Return the fault without its change where something has a name that the change needs, and what to do then."""
+    if fault.change is None:
+        return fault
+    gone: set[str] = set()
+    needed = list(fault.change.prepared)
+    for source, path in fault.change.moves:
+        gone.add(source)
+        needed += [] if path in gone else [path]
+    taken = next(filter(disk.exists, needed), "")
+    if not taken:
+        return fault
+    remedy = f"look what /{taken} is, and move it away; then {fault.remedy}"
+    return replace(fault, remedy=remedy, change=None)
 
 
 def apart(found: Iterable[Fault]) -> Iterator[tuple[Fault, Change]]:

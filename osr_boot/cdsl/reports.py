@@ -6,7 +6,8 @@ from osr_boot.cdsl import check as checking
 from osr_boot.cdsl import oldxml, session, upkeep
 from osr_boot.cdsl.disk import Disk
 from osr_boot.cdsl.fault import apart
-from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, Cdsl, data, parent, places, target
+from osr_boot.cdsl.inventory import normal
+from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, Cdsl, children, data, parent, places, target
 from osr_boot.errors import ConfigError, OsrError
 
 TYPE_CHECKING = False
@@ -46,9 +47,7 @@ def show(options: argparse.Namespace) -> int:
     path = session.path(options, options.path, inventory)
     cdsl = inventory.find(path)
     if cdsl is None:
-        around = parent(path, inventory.cdsls)
-        hint = f"it is in /{around.path}, which is {around.kind}" if around else "`osr cdsl list` shows which there are"
-        raise OsrError(f"/{path} is no CDSL", hint=hint)
+        raise OsrError(f"/{path} is no CDSL", hint=_around(path, inventory))
     if options.json:
         links = [] if cdsl.style == BIND else [{"node": node, "path": place, "says": says, "wanted": wanted}
                  for node, place, says, wanted in _links(inventory, disk, cdsl)]  # fmt: skip
@@ -107,17 +106,20 @@ def check(options: argparse.Namespace) -> int:
     """Print every fault, or mend what can be mended and print what is left. Returns 1 if one is left."""
     root = session.root(options)
     disk = Disk(root)
+    disk.prefix = normal(options.mountpoint)
     if options.repair:  # what was interrupted is finished or undone first, and is no fault
         session.changes(options, "repair", lambda disk, there: [])
     inventory = session.read(disk)
     current = options.node or session.mounted_node(root, inventory)
     wanted = [session.path(options, word, inventory) for word in options.path]
+    for path in wanted:
+        _refuse(path, inventory, recursive=not options.norecursive)
 
     def faults() -> list[Fault]:
         found = []
         walk = not wanted and not options.quick
         for fault in checking.faults(inventory, disk, current=current, walk=walk):
-            inside = not options.norecursive and any(fault.path.startswith(f"{path}/") for path in wanted)
+            inside = not options.norecursive and any(not path or fault.path.startswith(f"{path}/") for path in wanted)
             if not wanted or fault.path in ("", *wanted) or inside:
                 found.append(fault)
         return found
@@ -139,6 +141,18 @@ def check(options: argparse.Namespace) -> int:
         # A dry run has told what it would mend.
         say_faults(fault for fault in found if not (options.repair and options.dry_run and fault.change))
     return 1 if found else 0
+
+
+def _refuse(path: str, inventory: Inventory, *, recursive: bool) -> None:
+    """Raise OsrError if there is nothing to be said about a path: all would seem to be well with it."""
+    if inventory.find(path) or (recursive and (not path or children(path, inventory.cdsls))):
+        return
+    raise OsrError(f"/{path} is no CDSL{', and has none in it' if recursive else ''}", hint=_around(path, inventory))
+
+
+def _around(path: str, inventory: Inventory) -> str:
+    around = parent(path, inventory.cdsls)
+    return f"it is in /{around.path}, which is {around.kind}" if around else "`osr cdsl list` shows which there are"
 
 
 def _mend(options: argparse.Namespace, place: str, change: Change, seen: Inventory) -> list[dict[str, object]]:

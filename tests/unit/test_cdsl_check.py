@@ -136,7 +136,6 @@ HARMLESS = {
     "to a directory of the layout itself": ("trees", "cluster/cdsl"),
     "to a name that only begins so": ("here", "cluster/shared-by-all/x"),
     "in a tree that is no node's": ("cluster/cdsl/9", "1"),
-    "of a change that goes on": ("etc/.osr-new.motd", "../cdsl.local/etc/motd"),
 }
 
 
