@@ -28,8 +28,6 @@ class Disk:
 
     prefix = ""
     """where nodes see this filesystem, if it is not their root: `srv`, without slashes at its ends"""
-    pretended = False
-    """whether nothing is really done"""
 
     def __init__(self, root: str, *, shown: bool = False) -> None:
         self._root = root.rstrip("/") or "/"

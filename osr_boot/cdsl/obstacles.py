@@ -69,11 +69,6 @@ class Mounts:
                 return wanted[device, path], where
         return "", ""
 
-    def binds(self, where: str, full: str) -> bool:
-        """Say whether what is mounted somewhere is what lies at a path."""
-        device, what, _ = self._known[self._at[where]]
-        return (device, what) == self._lies(full)
-
     def between(self, one: str, other: str) -> str:
         """Return what is mounted above one of two paths and not above the other; nothing if they lie in one mount."""
         numbers = {self.holding(_above(full)) for full in (one, other)}
@@ -109,7 +104,7 @@ def _refuse_moves(change: Change, disk: Disk, mounts: Mounts) -> None:
     """Raise if a rename would fail: with EBUSY, EXDEV, or EPERM."""
     there = [source for source, _ in change.moves if disk.exists(source)]
     for source in there:
-        if (where := mounts.on(disk.real(source))) and not _unbound(where, there, disk, mounts):
+        if where := mounts.on(disk.real(source)):
             raise OsrError(f"/{source} cannot be moved: something is mounted on {where}", hint=f"umount {where}")
     for source, path in change.moves:
         if _above(source) == _above(path):
@@ -132,7 +127,7 @@ def _refuse_removals(change: Change, disk: Disk, mounts: Mounts) -> None:
     was = {path: source for source, path in change.moves}
     gone = [*(was.get(path, path) for path in change.trash), *([inventory.PATH] if change.inventory else [])]
     full, where = mounts.on_any(disk.real(path) for path in gone if disk.kind(path) in ("directory", "file"))
-    if where and not _unbound(where, was.values(), disk, mounts):
+    if where:
         raise OsrError(f"{full} is not removed: something is mounted on {where}", hint=f"umount {where}")
 
 
@@ -159,11 +154,6 @@ def _refuse_detours(paths: Iterable[str], disk: Disk) -> None:
                 reason = f"/{path} cannot be changed: /{above} is a {kind}{leads}, and no directory"
                 raise OsrError(reason, hint="look what it is, and put the directory back")
             above = _above(above)
-
-
-def _unbound(where: str, moved: Iterable[str], disk: Disk, mounts: Mounts) -> bool:
-    """Say whether it is only a dry run that finds something mounted: what is bound is unmounted before it is moved."""
-    return disk.pretended and any(mounts.binds(where, disk.real(path)) for path in moved)
 
 
 def _paths(change: Change) -> Iterator[str]:

@@ -17,8 +17,6 @@ class Pretended(Disk):
     Inside of what is compared or walked as a whole, the real tree counts: pretended changes deep in it are not seen.
     """
 
-    pretended = True
-
     def __init__(self, root: str) -> None:
         super().__init__(root)
         self._known: dict[str, tuple[str, str]] = {}
@@ -35,7 +33,7 @@ class Pretended(Disk):
         return [one for one in super().mounts() if one[2] not in self._unmounted]
 
     def unmount(self, full: str, path: str) -> None:
-        """Take away what is bound over an empty place of the root, which has a name on this machine and one in the root."""
+        """Take away what is bound over an empty place of the root; `full` is what mounts call it."""
         self._unmounted.add(full)
         kind = self.kind(path)
         self.remove(path)
