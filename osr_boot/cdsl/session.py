@@ -66,9 +66,9 @@ def changes(
 ) -> list[dict[str, object]]:
     """Plan and carry out one change after the other, under the lock, after whatever was interrupted before.
 
-    `needed` says that there must be an inventory, `anew` that the one that is there is not even read. Where there is more
-    than one, `plans` is asked twice: all of them are done on a pretended disk first, so that whatever refuses one of them
-    does it before anything has changed. Returns what was done. Raises OsrError.
+    `needed` says that there must be an inventory, `anew` that the one that is there is not even read. Where there is
+    more than one, `plans` is asked twice: all of them are done on a pretended disk first, so that whatever refuses one
+    of them does it before anything has changed. Returns what was done. Raises OsrError.
     """
     top = root(options)
     disk = _disk(options, pretended=options.dry_run)
