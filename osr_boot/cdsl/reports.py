@@ -127,10 +127,10 @@ def check(options: argparse.Namespace) -> int:
     found = faults()
     done: list[dict[str, object]] = []
     if options.repair:
-        seen: set[str] = set()
-        while todo := [pair for pair in apart(found) if pair[0].place not in seen]:
+        seen: set[tuple[str, str]] = set()  # a dry run finds them again; what was mended may show another one there
+        while todo := [pair for pair in apart(found) if (pair[0].place, pair[0].message) not in seen]:
             for fault, change in todo:
-                seen.add(fault.place)
+                seen.add((fault.place, fault.message))
                 done += _mend(options, fault.place, change, inventory)
             inventory = session.read(disk)
             found = faults()

@@ -79,6 +79,17 @@ def test_copies_that_are_relative_links_lead_elsewhere(root: Path, words: tuple[
     assert good(root, "check") == ""
 
 
+def test_a_copy_that_is_made_of_one_that_leads_elsewhere_is_mended_too(root: Path) -> None:
+    (root / "etc/resolv.conf").symlink_to("/run/r")
+    good(root, "create", "-a", "/etc/resolv.conf")
+    for node in ("1", "default"):
+        relinked(root / f"cluster/cdsl/{node}/etc/resolv.conf", "../run/r")
+    (root / "cluster/cdsl/2/etc/resolv.conf").unlink()
+    good(root, "check", "--repair")
+    assert good(root, "check") == ""
+    assert os.readlink(root / "cluster/cdsl/2/etc/resolv.conf") == "/run/r"
+
+
 def test_what_is_shared_and_a_link_that_stays_inside_leads_elsewhere_too(root: Path) -> None:
     for node in ("1", "2", "default"):
         relinked(root / f"cluster/cdsl/{node}/var/M", "/var/log/messages")
