@@ -271,6 +271,7 @@ def set_(options: argparse.Namespace) -> int:
 def migrate(options: argparse.Namespace) -> int:
     """Take over the inventory of the old tools, and tell what `check` finds."""
     disk = Disk(session.root(options))
+    disk.prefix = inventories.normal(options.mountpoint)
     old: list[Inventory] = []
 
     def plan(disk: Disk, there: Inventory) -> list[Plan]:
