@@ -89,7 +89,8 @@ class LeaveAlone(Operation):
                 if path.endswith(f"/00-osr-{link}.network"):
                     lines = text.split("\n")
                     text = "\n".join(line for line in lines if not line.startswith(f"Address={address}/"))
-            system.write(path, text)
+            # netplan warns of a file that others may read.
+            system.write(path, text, mode=0o600 if path.startswith("/run/netplan/") else 0o644)
         left_out = ", ".join(dict.fromkeys(link for link, _, _ in self.parts if link in gone))
         return f"{len(files)} files{f', none about {left_out}' if left_out else ''}"
 

@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
     modes = {"srv": 0o2750, "srv/lib": 0o1777, "etc/ssl/private": 0o700, "etc/ssl/private/key": 0o600, "etc/ssl": 0o711}
     for path, mode in modes.items():
         (root / path).chmod(mode)
-    if os.geteuid() == 0:
+    if os.getuid() == 0:
         for path in ("srv", "etc/ssl/private", "etc/ssl/private/key"):
             os.chown(root / path, 12, 34)
         (root / "srv").chmod(0o2750)

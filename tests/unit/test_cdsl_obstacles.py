@@ -207,7 +207,7 @@ o create -a /srv; umount srv; test -d srv; o create -a /srv; test -L srv""",
 
 def in_a_namespace(disk: Disk, script: str) -> subprocess.CompletedProcess[str]:
     """Run a script in the root's directory, where mounts are its own."""
-    own = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    own = () if os.getuid() == 0 else ("--user", "--map-root-user")
     argv = ["unshare", "--mount", *own, "sh", "-c", BEGIN + script]
     where = disk.full("")
     done = subprocess.run(argv, cwd=where, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)

@@ -30,7 +30,7 @@ def run(root: Path, script: str) -> subprocess.CompletedProcess[str]:
     """Run a script in the root's directory, as root of a mount namespace of its own."""
     osr = f'osr() {{ {shlex.quote(sys.executable)} -I -c {shlex.quote(OSR)} "$@"; }}'
     begin = f"set -e; cd {shlex.quote(str(root))}\n{osr}\n"
-    own = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    own = () if os.getuid() == 0 else ("--user", "--map-root-user")
     argv = ["unshare", "--mount", *own, "sh", "-c", begin + script]
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
 
