@@ -102,13 +102,13 @@ def test_notes_are_none_of_the_commands(root: Path) -> None:
 
 def test_a_text_has_the_mode_and_the_end_that_it_is_to_have(tmp_path: Path) -> None:
     (tmp_path / "like").write_text("before\n")
-    (tmp_path / "like").chmod(0o440)
-    texts = (("0600", "a", ""), ("0444", "b", "b\n"), ("like", "c", "two\nlines\n"), ("like", "d", "no end"))
+    (tmp_path / "like").chmod(0o640)
+    texts = (("0600", "a", ""), ("0604", "b", "b\n"), ("like", "c", "two\nlines\n"), ("like", "d", "no end"))
     lines = Change("x", texts=texts).lines(str(tmp_path), lambda path: "file")
     subprocess.run(["bash", "-e"], input="\n".join(lines), text=True, check=True)
     held = {path.name: (path.read_text(), stat.S_IMODE(path.stat().st_mode)) for path in tmp_path.iterdir()}
     assert held == {
-        "like": ("before\n", 0o440), "a": ("", 0o600), "b": ("b\n", 0o444), "c": ("two\nlines\n", 0o440),
-        "d": ("no end", 0o440),
+        "like": ("before\n", 0o640), "a": ("", 0o600), "b": ("b\n", 0o604), "c": ("two\nlines\n", 0o640),
+        "d": ("no end", 0o640),
     }  # fmt: skip
     shutil.rmtree(tmp_path)
