@@ -166,7 +166,7 @@ def applied(command: str) -> Check:
     """Return a step that runs a command which touches links, and then reads and writes the root."""
 
     def step(booted: Booted) -> None:
-        booted.node.run(command, timeout=60)
+        booted.node.run(command, timeout=240)
         booted.node.run("head -c 4M /dev/urandom > /root/io && sync && cat /root/io | wc -c && rm /root/io")
 
     return step
