@@ -24,7 +24,8 @@ from .errors import GuestFailed, GuestSilent, LabError
 
 FIRMWARE = Path("/usr/share/OVMF")
 # tsc=unstable: under emulation the clocksource watchdog would say the same after a second, with a page of text
-APPEND = "console=ttyS0 tsc=unstable panic=-1"
+# no_timer_check: on a loaded host an emulated timer may miss the moment in which the kernel tries it, and it panics
+APPEND = "console=ttyS0 tsc=unstable no_timer_check panic=-1"
 
 
 @dataclass(frozen=True)
