@@ -53,9 +53,9 @@ install:
 	for program in $(programs); do sed "s|@libdir@|$(libdir)|; s|@program@|$$program|" packaging/program.in > "$(DESTDIR)$(sbindir)/$$program" && \
 	  chmod 755 "$(DESTDIR)$(sbindir)/$$program" || exit 1; done
 	sed 's|^osr_home=.*|osr_home=$(libdir)|' dracut/95osr/module-setup.sh > "$(osr_module)/module-setup.sh"
-	chmod 755 "$(osr_module)/module-setup.sh"
-	install -m 644 dracut/95osr/osr-*.sh dracut/95osr/build-lib.sh "$(osr_module)"
-	install -m 755 dracut/96osr-cluster/module-setup.sh "$(cluster_module)"
+	sed 's|^osr_home=.*|osr_home=$(libdir)|' dracut/96osr-cluster/module-setup.sh > "$(cluster_module)/module-setup.sh"
+	chmod 755 "$(osr_module)/module-setup.sh" "$(cluster_module)/module-setup.sh"
+	install -m 644 dracut/95osr/osr-*.sh "$(osr_module)"
 	install -m 644 dracut/96osr-cluster/osr-*.sh "$(cluster_module)"
 	install -m 644 dracut/99-osr.conf "$(dracut_conf)"
 	install -d "$(dir $(schema))" "$(dir $(manual))"

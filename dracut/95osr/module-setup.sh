@@ -5,6 +5,9 @@
 # The package lies where `make install` put it.
 osr_home=/usr/lib/osr
 
+# What unmounts the root at shutdown, kept in memory by the stage "shutdown".
+osr_shutdown="umount mount poweroff reboot halt losetup stat sleep timeout mkdir cat ls rm"
+
 # called by dracut
 check() {
     require_binaries /usr/bin/python3 ip || return 1
@@ -28,7 +31,6 @@ depends() {
 # called by dracut
 install() {
     local _object
-    . "$moddir/build-lib.sh"
     if [[ ${hostonly-} ]]; then
         dwarning "osr: host-only image: it boots machines like this one only; leave -H away for all nodes"
     fi
@@ -42,12 +44,12 @@ install() {
 
     inst_multiple ip modprobe mount umount tr
     # shellcheck disable=SC2086
-    inst_multiple $osr_shutdown_programs
+    inst_multiple $osr_shutdown
     # The image's shell, if no module brought one yet: what dracut's base would do a little later.
     [[ -e $initdir/bin/sh ]] || { inst_multiple bash && ln -sf bash "$initdir/bin/sh"; }
-    mkdir -p "$initdir/etc/osr"
     # shellcheck disable=SC2086
-    osr_shutdown_list $osr_shutdown_programs > "$initdir/etc/osr/shutdown.list"
+    PYTHONPATH=$osr_home /usr/bin/python3 -s -B -m osr_boot.shutdown "$initdir" "$dracutbasedir" $osr_shutdown \
+        || { dfatal "osr: what the shutdown needs cannot be named"; exit 1; }
 
     inst_simple "$moddir/osr-lib.sh" /lib/osr-lib.sh
     inst_hook initqueue 01 "$moddir/osr-name.sh"

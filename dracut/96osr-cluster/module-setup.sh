@@ -2,6 +2,9 @@
 # Open Sharedroot, full-featured initrd: one site's cluster.conf, compiled, and what its root needs.
 # The image finds out which node it boots, configures the links and mounts the root by itself.
 
+# The package lies where `make install` put it.
+osr_home=/usr/lib/osr
+
 # called by dracut
 check() {
     require_binaries osr ip || return 1
@@ -57,10 +60,9 @@ install() {
     done < <(osr requires "$(osr_conf)" 2> /dev/null)
 
     if [[ $_shutdown ]]; then
-        # shellcheck source=dracut/95osr/build-lib.sh
-        . "${moddir%/*}"/[0-9][0-9]osr/build-lib.sh
         # shellcheck disable=SC2086
-        osr_shutdown_list $osr_shutdown_programs $_shutdown > "$initdir/etc/osr/shutdown.list"
+        PYTHONPATH=$osr_home /usr/bin/python3 -s -B -m osr_boot.shutdown "$initdir" "$dracutbasedir" $_shutdown \
+            || { dfatal "osr-cluster: what the shutdown needs cannot be named"; exit 1; }
     fi
     if [[ $_clients ]]; then
         # shellcheck disable=SC2086
@@ -73,7 +75,7 @@ install() {
             || { dfatal "osr-cluster: cluster.conf says dhcp for IPv6, and there is none of$_clients6: install one"; exit 1; }
     fi
     if [[ $_clients$_clients6 ]]; then
-        PYTHONPATH=/usr/lib/osr /usr/bin/python3 -s -B -m osr_boot.bundle "$initdir" lease || return 1
+        PYTHONPATH=$osr_home /usr/bin/python3 -s -B -m osr_boot.bundle "$initdir" lease || return 1
     fi
 
     inst_hook cmdline 30 "$moddir/osr-cmdline.sh"

@@ -38,6 +38,7 @@ IMPURE = {
     "lease.py",
     "linux.py",
     "programs.py",
+    "shutdown.py",
     "wire.py",
 }
 FORBIDDEN = {"os", "subprocess", "socket", "shutil", "time", "pathlib", "tempfile"}

@@ -11,7 +11,7 @@ import pytest
 
 TOP = Path(__file__).parents[2]
 HOOKS = sorted(path for path in TOP.glob("dracut/*/osr*.sh"))
-SETUPS = sorted([*TOP.glob("dracut/*/module-setup.sh"), *TOP.glob("dracut/*/build-lib.sh")])
+SETUPS = sorted(TOP.glob("dracut/*/module-setup.sh"))
 SCRIPTS = [TOP / "tests/setup", TOP / ".ci/run"]
 
 pytestmark = pytest.mark.programs
