@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from osr_boot import vocabulary
+from osr_boot.cluster import o2cb
 from osr_boot.errors import ConfigError
 from osr_boot.lookup import Nothing, Source, below, digits, title, value
 from osr_boot.values import shown
@@ -141,18 +142,15 @@ def _convert(source: Source, kind: str) -> list[str]:
     cluster = _word(source.root, "name", "the cluster")
     if not source.nodes:
         raise Nothing("there is no node")
-    stanzas = [f"cluster:\n\tnode_count = {len(source.nodes)}\n\tname = {cluster}\n"]
+    members = []
     for node in source.nodes:
         place = title(node)
         address = _static(node, versions=(4,))
         if not address:
             raise Nothing(f"{place} has no static IPv4 address", hint="o2cb needs one of every node")
-        stanzas.append(
-            f"node:\n\tip_port = {_number(node, 'tcp_port', place)}\n\tip_address = {address}\n"
-            f"\tnumber = {_number(node, 'nodeid', place)}\n\tname = {_word(node, 'name', place)}\n"
-            f"\tcluster = {cluster}\n"
-        )
-    return ["\n".join(stanzas).rstrip("\n")]
+        port, number = _number(node, "tcp_port", place), _number(node, "nodeid", place)
+        members.append((_word(node, "name", place), number, address, port))
+    return [o2cb.configuration(cluster, tuple(members)).rstrip("\n")]
 
 
 _macs = _of_info("eth", "mac")

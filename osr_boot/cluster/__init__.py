@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import sys
 
+from osr_boot.errors import ConfigError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
 
 def find(stack: str) -> ModuleType:
-    """Return the stack of that name, as `Filesystem.stack` has it."""
+    """Return the stack of that name, as `Filesystem.stack` has it. Raises ConfigError."""
     name = f"{__name__}.{stack}"
-    __import__(name)
+    try:
+        __import__(name)
+    except ModuleNotFoundError:
+        reason = f'this version of osr cannot start the cluster stack "{stack}"'
+        raise ConfigError(reason, hint="mount a root of NFS, OCFS2 or a local filesystem") from None
     return sys.modules[name]

@@ -115,7 +115,9 @@ def address_of(node: Node) -> str:
     return next((one for one in written if ":" not in one), "")
 
 
-def configuration(name: str, nodes: tuple[tuple[str, int, str, int], ...], regions: tuple[str, ...] = ()) -> str:
+def configuration(
+    name: str, nodes: tuple[tuple[str, int | str, str, int | str], ...], regions: tuple[str, ...] = ()
+) -> str:
     """Return OCFS2's own cluster.conf; source: ocfs2.cluster.conf(5)."""
     mode = (("heartbeat_mode", "global"),) if regions else ()
     stanzas = [_stanza("cluster", ("node_count", len(nodes)), *mode, ("name", name))]

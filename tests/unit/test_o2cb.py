@@ -7,9 +7,9 @@ import struct
 import pytest
 
 from osr_boot import compiled, plan
-from osr_boot.cluster import o2cb
+from osr_boot.cluster import find, o2cb
 from osr_boot.dry import Dry
-from osr_boot.errors import CommandFailed, OsrError
+from osr_boot.errors import CommandFailed, ConfigError, OsrError
 from osr_boot.filesystems.ocfs2 import CheckOcfs2, superblock
 from osr_boot.model import Cluster, Cmdline, Nic, Node, O2cb, RootVolume
 
@@ -46,6 +46,11 @@ def start(cluster: Cluster) -> o2cb.StartO2cb:
     (operation,) = o2cb.plan(cluster, cluster.nodes[0])
     assert isinstance(operation, o2cb.StartO2cb)
     return operation
+
+
+def test_a_stack_that_this_version_cannot_start_is_named() -> None:
+    with pytest.raises(ConfigError, match='cannot start the cluster stack "dlm"'):
+        find("dlm")
 
 
 def test_the_kernel_is_told_the_nodes() -> None:
