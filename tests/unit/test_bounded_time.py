@@ -1,4 +1,4 @@
-"""No input of a megabyte takes longer than a second, whoever thought it out. Larger files: test_clusterconf.py."""
+"""No input of a megabyte takes minutes, whoever thought it out. Larger files: test_clusterconf.py."""
 
 from __future__ import annotations
 
