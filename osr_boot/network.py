@@ -19,8 +19,8 @@ _BRIDGE = {"stp_state": "0", "forward_delay": "0"}
 def plan(node: Node, servers: tuple[str, ...] | None = (), *, probe: bool = True) -> Iterator[Operation]:
     """Yield the operations that configure the node's own links, and no others.
 
-    `servers` are the addresses of what the root comes from: only the links that lead there are waited for. None: the
-    root is not for us to mount, and no link is waited for.
+    `servers` are the addresses of what the root comes from: only the links that lead there are waited for. None: no
+    link leads to the root, be it local or not for us to mount, and none is waited for.
     """
     nics = layers.ordered(nic for nic in node.nics if nic.onboot)
     if not nics:

@@ -102,7 +102,7 @@ def _replaced(expected: Expected, inventory: Inventory, disk: Disk, node: str, p
             relinked(place, wanted, moves=((place, f"{place}.orig"),), what=f"{remedy}: /{place}"),
         )  # fmt: skip
     if node not in expected.lies:
-        return Fault(cdsl.path, place, message, "look whose content it is; --node ID says so")
+        return Fault(cdsl.path, place, message, "look whose content it is; `osr cdsl check --node ID` says so")
     # Somebody wrote through a plain path: what is there now is the newest that this node has.
     lies = expected.lies[node]
     moves = [(lies, f"{lies}.orig")] if disk.exists(lies) else []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from osr_boot.cdsl.change import NEW, OLD, Change, beside
-from osr_boot.cdsl.inventory import normal
 from osr_boot.cdsl.layout import BIND
+from osr_boot.cdsl.paths import led
 from osr_boot.cdsl.rules import free
 from osr_boot.value import replace
 
@@ -64,5 +64,5 @@ def _itself(change: Change, disk: Disk, cdsl: Cdsl, place: str, homes: Iterable[
 
 def _absolute(disk: Disk, path: str, says: str) -> tuple[str, str]:
     """Return where a relative link leads, from the root of a node, and a note on it."""
-    absolute = f"/{normal(f'{disk.prefix}/{path}/../{says}')}"
+    absolute = led(path, says, disk.prefix)
     return absolute, f"/{path} led to {says}, and leads to {absolute} now"

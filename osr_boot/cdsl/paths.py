@@ -43,6 +43,11 @@ def named(path: str, inventory: Inventory) -> str:
     return f"{cdsl.path}/{below}" if below else cdsl.path
 
 
+def led(path: str, says: str, prefix: str) -> str:
+    """Return where a relative link at a path leads, from the root of a node; `prefix` is the mount point's there."""
+    return f"/{normal(f'{prefix}/{path}/../{says}')}"
+
+
 def climbs(here: str, says: str) -> bool:
     """Say whether a link with this path below a tree's top leads above that top."""
     depth = here.count("/")

@@ -12,7 +12,7 @@ from osr_boot.cdsl.change import JOURNAL, NEW, OLD, Change
 from osr_boot.cdsl.fault import Fault, exchanged
 from osr_boot.cdsl.inventory import normal
 from osr_boot.cdsl.layout import BIND, HOSTDEPENDENT, LINK, SHARED, Cdsl, data, detour, owner, parent, places, target
-from osr_boot.cdsl.paths import climbs
+from osr_boot.cdsl.paths import climbs, led
 from osr_boot.value import replace
 
 TYPE_CHECKING = False
@@ -222,7 +222,7 @@ def leaving(place: str, says: str, inventory: Inventory, disk: Disk) -> Fault | 
     cdsl, _, below = found
     if below and (cdsl.style == BIND or not climbs(below, says)):
         return None
-    absolute = f"/{normal(f'{disk.prefix}/{cdsl.path}/{below}/../{says}')}"
+    absolute = led(f"{cdsl.path}/{below}", says, disk.prefix)
     if cdsl.style == BIND:
         message = f"the relative link {says} cannot be bound: from here it leads elsewhere than to {absolute}"
         remedy = f"`osr cdsl remove /{cdsl.path}`, and create {absolute} if that is to differ"

@@ -51,8 +51,7 @@ class FindDisk(Operation):
 
     def _speak(self, system: System, now: float) -> None:
         """Say at most every 10 s what is waited for."""
-        last = float(system.read(_SPOKEN)) if system.exists(_SPOKEN) else now
-        if last == now or now - last >= 10:
+        if not system.exists(_SPOKEN) or now - float(system.read(_SPOKEN)) >= 10:
             system.say(f"waiting for the disk {self.device}; disks here: {_seen(system) or 'none'}")
             system.write(_SPOKEN, f"{now:.1f}\n")
 
