@@ -36,11 +36,9 @@ def main(words: Sequence[str]) -> int:
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(target, "a+", encoding="utf-8") as file:
         file.seek(0)
-        named = {*file.read().splitlines(), *map(_placed, _needed(dracut, paths)), *filter(os.path.islink, _MERGED)} - {
-            _LAST
-        }
+        named = {*file.read().splitlines(), *map(_placed, _needed(dracut, paths)), *filter(os.path.islink, _MERGED)}
         file.truncate(0)
-        file.write("".join(f"{path}\n" for path in (*sorted(named), _LAST)))
+        file.write("".join(f"{path}\n" for path in (*sorted(named - {_LAST}), _LAST)))
     return 0
 
 
