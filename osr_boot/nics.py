@@ -130,12 +130,13 @@ def _options(reader: Reader, eth: Element, place: str, kind: str) -> tuple[str, 
             severity = "error" if hint else "warning"
             hint = hint or f"remove it; known are {', '.join(_PROPERTIES)}"
             reader.extend((Finding(one.line, severity, place_of(one, place), "is no property that is read", hint),))
-    if text.strip() and kind not in linkoptions.KNOWN:
+    words = _words(text)
+    if words and kind not in linkoptions.KNOWN:
         reader.error(eth, place, "has options, and is neither a bond nor a bridge", "remove them")
         return ()
     found: dict[str, str] = {}
     before = len(reader.found)
-    for word in _words(text):
+    for word in words:
         try:
             found.update(linkoptions.read(word, kind))
         except Unfit as unfit:

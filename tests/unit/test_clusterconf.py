@@ -304,3 +304,11 @@ def test_time_grows_with_the_file_and_not_faster() -> None:
     seconds(100)
     small, ten_times = min(seconds(500) for _ in range(3)), min(seconds(5000) for _ in range(2))
     assert ten_times < 25 * small
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2003", "\x85"])
+def test_options_of_a_plain_link_that_look_like_none(blank: str) -> None:
+    """What Python strips, and a shell does not split at, is a word."""
+    link = f'<eth name="e1" mac="52:54:00:00:00:0c" ip="10.9.0.1" mask="24" options="{blank}"/></com_info>'
+    _, found = parse(WHOLE.replace(b"</com_info>", link.encode(), 1))
+    assert [one.message for one in found if one.severity == "error" and "neither a bond nor a bridge" in one.message]
