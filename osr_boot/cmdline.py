@@ -6,7 +6,7 @@
     root=, rootfstype=, rootflags=, ro, rw
     fsck.mode=auto|force|skip, fastboot, forcefsck, rd.skipfsck
     cdsltree=, cdsllink=, cdslsharedtree=
-    rd.osr=0, rd.osr.timeout=SECONDS, rd.osr.break=STAGE, rd.osr.debug
+    rd.osr=0, rd.osr.timeout=SECONDS, rd.osr.quorum_timeout=SECONDS, rd.osr.break=STAGE, rd.osr.debug
 
 The last one wins; what is not ours is never looked at. A word of ours that is wrong stops the boot where going on
 could make this machine another node, or bind another node's files. Elsewhere the default is as safe, and somebody
@@ -29,8 +29,8 @@ _ONCE = ("root", "rootfstype", "rootflags")
 _OURS = frozenset(
     (
         "nodeid", "rd.osr.nodeid", "rd.osr.node", "BOOTIF", *_ONCE, "ro", "rw", "cdsltree", "cdsllink",
-        "cdslsharedtree", "fsck.mode", *_FSCK, "rd.osr", "rd.osr.timeout", "rd.osr.break", "rd.osr.probe",
-        "rd.osr.debug",
+        "cdslsharedtree", "fsck.mode", *_FSCK, "rd.osr", "rd.osr.timeout", "rd.osr.quorum_timeout", "rd.osr.break",
+        "rd.osr.probe", "rd.osr.debug",
     )
 )  # fmt: skip
 
@@ -72,7 +72,8 @@ def parse(text: str) -> Cmdline:
         cdsltree=_path("cdsltree", words, Cmdline.cdsltree),
         cdsllink=_path("cdsllink", words, Cmdline.cdsllink),
         cdslsharedtree=_path("cdslsharedtree", words, Cmdline.cdslsharedtree),
-        timeout=_timeout(words.get("rd.osr.timeout"), warnings),
+        timeout=_seconds("rd.osr.timeout", words, Cmdline.timeout, warnings, least=1),
+        quorum_timeout=_seconds("rd.osr.quorum_timeout", words, Cmdline.quorum_timeout, warnings),
         breaks=tuple(dict.fromkeys(stage for stage in breaks if stage in STAGES)),
         debug=_flag("rd.osr.debug", words, False, warnings),
         probe=_flag("rd.osr.probe", words, True, warnings),
@@ -157,13 +158,14 @@ def _path(key: str, words: dict[str, str], default: str) -> str:
     return "/" + "/".join(parts)
 
 
-def _timeout(text: str | None, warnings: list[str]) -> int:
+def _seconds(key: str, words: dict[str, str], default: int, warnings: list[str], *, least: int = 0) -> int:
+    text = words.get(key)
     if text is None:
-        return Cmdline.timeout
-    if text.isascii() and text.isdigit() and len(text) <= 6 and 0 < int(text) <= _LONGEST_TIMEOUT:
+        return default
+    if text.isascii() and text.isdigit() and len(text) <= 6 and least <= int(text) <= _LONGEST_TIMEOUT:
         return int(text)
-    warnings.append(f'rd.osr.timeout="{_shown(text)}" is not a number of seconds; it stays {Cmdline.timeout}')
-    return Cmdline.timeout
+    warnings.append(f'{key}="{_shown(text)}" is not a number of seconds; it stays {default}')
+    return default
 
 
 def _fsck(text: str | None, warnings: list[str]) -> str:

@@ -68,9 +68,9 @@ class Dry:
         """See System.size."""
         return len(self.files[path].encode()) if path in self.files else -1
 
-    def content(self, path: str, most: int) -> bytes:
+    def content(self, path: str, most: int, *, start: int = 0) -> bytes:
         """See System.content."""
-        return self.read(path).encode()[:most]
+        return self.read(path).encode(errors="surrogateescape")[start : start + most]
 
     def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
         """See System.write."""

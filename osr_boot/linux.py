@@ -101,9 +101,10 @@ class Linux:
             return -1
         return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
-    def content(self, path: str, most: int) -> bytes:
+    def content(self, path: str, most: int, *, start: int = 0) -> bytes:
         """See System.content."""
         with open(path, "rb") as file:
+            file.seek(start)
             return file.read(most)
 
     def write(self, path: str, text: str, *, mode: int = 0o644) -> None:

@@ -137,6 +137,8 @@ class Cluster(Value):
     line: int = 0
     """where it begins in cluster.conf, 0 if that is unknown"""
     o2cb: O2cb = O2cb()
+    totem: tuple[str, ...] = ()
+    """of corosync, `token 3000`: transport and timeouts"""
 
 
 class Selection(Value):
@@ -185,6 +187,8 @@ class Cmdline(Value):
     """False: addresses are used without asking the network first"""
     timeout: int = 150
     """seconds"""
+    quorum_timeout: int = 0
+    """seconds; 0: the quorum is waited for as long as it takes"""
     breaks: tuple[str, ...] = ()
     """stages before which a shell is wanted"""
     debug: bool = False

@@ -13,12 +13,6 @@ def rootsource(name: str) -> Iterator[tuple[str, str]]:
         yield "a root disk by iSCSI is not known to this version", 'leave out the rootsource, or write name="scsi"'
 
 
-def root(fstype: str, stack: str) -> Iterator[tuple[str, str]]:
-    """Yield message and hint for a root filesystem that is checked, and not mounted yet."""
-    reason = f"a root of type {fstype} cannot be booted by this version, which starts no cluster stack ({stack})"
-    yield f"{reason} in the initrd", 'use fstype="nfs4"'
-
-
 def filesystems() -> tuple[str, str]:
     """Return message and hint about further filesystems."""
     return (

@@ -63,6 +63,14 @@ def make(
         stages["root"] += (CompareConfiguration(root, cluster.config_version, cluster.size, cluster.digest),)
     stages["cdsl"] = tuple(cdsl.plan(node.nodeid, node.name, cmdline, root))
     stages["handover"] = tuple(handover.plan(hostname, () if static else node.nics, cmdline.cdsllink, root))
+    if stack := filesystems.find(volume.fstype).stack if volume else "":
+        from osr_boot.cluster import find
+
+        if files := find(stack).stand_ins():
+            from osr_boot.ops.files import WriteFiles
+
+            told = WriteFiles("let the running system take the cluster services for started", files)
+            stages["handover"] += (told,)
     if volume or filesystems.from_root(cmdline.root)[0]:  # the way to a disk of its own is known to dracut's image
         stages["shutdown"] = tuple(handover.plan_shutdown())
     return Plan(node.name, node.nodeid, because, warnings, stages)
@@ -91,12 +99,7 @@ def _root(volume: RootVolume | None, cmdline: Cmdline, root: str, node: Node, cl
     if not volume:
         yield ReportRoot(root)
         return
-    kind = filesystems.find(volume.fstype)
-    if kind.stack:
-        from osr_boot.cluster import find
-
-        yield from find(kind.stack).plan(cluster, node)
-    yield from kind.plan(volume, root, cmdline, cluster)
+    yield from filesystems.find(volume.fstype).plan(volume, root, cmdline, cluster)
 
 
 def stack_of(node: Node, cmdline: Cmdline) -> str:

@@ -31,16 +31,19 @@ class Needs:
     """programs of which one is needed, to ask for an address of IPv6"""
     shutdown: tuple[str, ...] = ()
     """programs that unmounting the root needs"""
+    services: tuple[str, ...] = ()
+    """programs of cluster services, which outlive the initrd"""
 
     def as_text(self) -> str:
         """Return a line a need: `module NAME`, `driver NAME`, `program NAME`.
 
         Of those with `client NAME` one will do, and one of those with `client6 NAME`; with `shutdown NAME` a program
-        is needed to the end.
+        is needed to the end, and with `service NAME` as long as the root is mounted.
         """
         needs = (
             ("module", self.modules), ("driver", self.drivers), ("program", self.programs),
             ("client", self.clients), ("client6", self.clients6), ("shutdown", self.shutdown),
+            ("service", self.services),
         )  # fmt: skip
         return "".join(f"{kind} {name}\n" for kind, names in needs for name in names)
 
@@ -67,4 +70,7 @@ def of(cluster: Cluster | None) -> Needs:
     clients = CLIENTS[4] if "dhcp" in asked else ()
     clients6 = CLIENTS[6] if "dhcp6" in asked else ()
     shutdown = tuple(sorted({program for kind in kinds for program in kind.shutdown}))
-    return Needs(tuple(sorted(modules)), tuple(sorted(drivers)), tuple(sorted(programs)), clients, clients6, shutdown)
+    services = tuple(sorted({program for kind in kinds for program in kind.services}))
+    return Needs(
+        tuple(sorted(modules)), tuple(sorted(drivers)), tuple(sorted(programs)), clients, clients6, shutdown, services
+    )

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
         def size(self, path: str) -> int:
             """Return the size of a regular file in bytes, symbolic links followed; -1 if there is none."""
 
-        def content(self, path: str, most: int) -> bytes:
-            """Return the bytes of a file, `most` of them at most. Raises OSError."""
+        def content(self, path: str, most: int, *, start: int = 0) -> bytes:
+            """Return the bytes of a file from `start` on, `most` of them at most. Raises OSError."""
 
         def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
             """Write a file whole or not at all (kernel files: in place), with its parent directories."""

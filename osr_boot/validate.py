@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from osr_boot import filesystems, layers, linkchecks, pending, vocabulary
+from osr_boot import filesystems, layers, linkchecks, vocabulary
 from osr_boot.errors import ConfigError
 from osr_boot.linkchecks import place_of
 from osr_boot.model import Finding
@@ -134,9 +134,6 @@ def _roots(cluster: Cluster, doubtful: frozenset[int], *, whole: bool) -> Iterat
     for kind, nodes in users.items():
         if whole:
             yield from (_of_cluster(problem, cluster) for problem in kind.check_cluster(cluster, tuple(nodes)))
-        if nodes[0].rootvolume and not kind.supported:
-            for message, hint in pending.root(nodes[0].rootvolume.fstype, kind.stack):
-                yield Finding(nodes[0].rootvolume.line, "error", f"{place_of(nodes[0])}, rootvolume", message, hint)
     if whole:
         yield from _one_root(users, broken)
     for first, count in warnings.values():

@@ -48,7 +48,7 @@ install() {
     # The image's shell, if no module brought one yet: what dracut's base would do a little later.
     [[ -e $initdir/bin/sh ]] || { inst_multiple bash && ln -sf bash "$initdir/bin/sh"; }
     # shellcheck disable=SC2086
-    PYTHONPATH=$osr_home /usr/bin/python3 -s -B -m osr_boot.shutdown "$initdir" "$dracutbasedir" $osr_shutdown \
+    PYTHONPATH=$osr_home /usr/bin/python3 -s -B -m osr_boot.kept shutdown "$initdir" "$dracutbasedir" $osr_shutdown \
         || { dfatal "osr: what the shutdown needs cannot be named"; exit 1; }
 
     inst_simple "$moddir/osr-lib.sh" /lib/osr-lib.sh

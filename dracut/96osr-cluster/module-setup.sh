@@ -44,7 +44,7 @@ osr_firmware() {
 
 # called by dracut
 install() {
-    local _kind _name _clients='' _clients6='' _shutdown=''
+    local _kind _name _clients='' _clients6='' _shutdown='' _services=''
     mkdir -p "$initdir/etc/osr"
     osr compile "$(osr_conf)" -o "$initdir/etc/osr/cluster.json" \
         || { dfatal "osr-cluster: $(osr_conf) cannot be used, no image is written"; exit 1; }
@@ -54,16 +54,24 @@ install() {
             client) _clients+=" $_name" ;;
             client6) _clients6+=" $_name" ;;
             shutdown) _shutdown+=" $_name" ;;
+            service) _services+=" $_name" ;;
             # as dracut's own force_drivers: loaded before udev looks at the hardware
             driver) mkdir -p "$initdir/etc/cmdline.d" && echo "rd.driver.pre=$_name" >> "$initdir/etc/cmdline.d/20-osr-drivers.conf" ;;
         esac
     done < <(osr requires "$(osr_conf)" 2> /dev/null)
 
-    if [[ $_shutdown ]]; then
+    if [[ $_services ]]; then
+        inst_simple "$moddir/osr-service.sh" /lib/osr-service.sh
+        inst_hook shutdown 50 "$moddir/osr-shutdown.sh"
         # shellcheck disable=SC2086
-        PYTHONPATH=$osr_home /usr/bin/python3 -s -B -m osr_boot.shutdown "$initdir" "$dracutbasedir" $_shutdown \
-            || { dfatal "osr-cluster: what the shutdown needs cannot be named"; exit 1; }
+        inst_multiple $_services || return 1
+        # shellcheck disable=SC2086
+        osr_keep services $_services
+        # Of the shutdown, this hook.
+        osr_keep shutdown
     fi
+    # shellcheck disable=SC2086
+    [[ -z $_shutdown ]] || osr_keep shutdown $_shutdown
     if [[ $_clients ]]; then
         # shellcheck disable=SC2086
         osr_one_of $_clients \
@@ -85,6 +93,12 @@ install() {
     # With LoaderDevicePartUUID set and no root=, this generator waits for a disk until the boot fails.
     mkdir -p "$initdir/etc/systemd/system-generators"
     ln -sf /dev/null "$initdir/etc/systemd/system-generators/systemd-gpt-auto-generator"
+}
+
+# Name what a boot keeps in memory: of its shutdown or of cluster services, and these programs.
+osr_keep() {
+    PYTHONPATH=$osr_home /usr/bin/python3 -s -B -m osr_boot.kept "$1" "$initdir" "$dracutbasedir" "${@:2}" \
+        || { dfatal "osr-cluster: what is kept in memory for the $1 cannot be named"; exit 1; }
 }
 
 # Install the first of some programs that is there.

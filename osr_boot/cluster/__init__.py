@@ -1,7 +1,8 @@
 """Cluster stacks: what must run before a root that several nodes mount at once. Each is one file here.
 
-A file has `plan(cluster, node)`, which yields the operations that start it, and `peers(cluster, node)`, the addresses
-of the other nodes; the links that lead there are waited for. `cluster` is the whole one. Pure.
+A file has `plan(cluster, cmdline)`, which yields the operations that start it; `peers(cluster, node)`, the addresses of
+the other nodes, for the links that lead there are waited for; and `stand_ins()`, files that keep the running system
+from starting it again. `cluster` is the whole one. Pure.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from osr_boot.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
+
+    from osr_boot.model import Node
 
 
 def find(stack: str) -> ModuleType:
@@ -22,5 +26,12 @@ def find(stack: str) -> ModuleType:
         __import__(name)
     except ModuleNotFoundError:
         reason = f'this version of osr cannot start the cluster stack "{stack}"'
-        raise ConfigError(reason, hint="mount a root of NFS, OCFS2 or a local filesystem") from None
+        raise ConfigError(reason, hint="mount a root of NFS, OCFS2, GFS2 or a local filesystem") from None
     return sys.modules[name]
+
+
+def static_addresses(node: Node) -> Iterator[str]:
+    """Yield the addresses of a node that are always the same, without their lengths."""
+    for nic in node.nics:
+        if nic.onboot:
+            yield from (one.partition("/")[0] for one in nic.addresses if "/" in one)

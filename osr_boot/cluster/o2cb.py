@@ -5,6 +5,7 @@ Source: o2cb(7), ocfs2.cluster.conf(5) of ocfs2-tools, fs/ocfs2/cluster of the k
 
 from __future__ import annotations
 
+from osr_boot.cluster import static_addresses
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.handover import hostname_of
 from osr_boot.ops import Operation
@@ -13,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osr_boot.model import Cluster, Node
+    from osr_boot.model import Cluster, Cmdline, Node
     from osr_boot.system import System
 
 MODULES = ("configfs", "ocfs2_nodemanager", "ocfs2_dlm", "ocfs2_stack_o2cb")
@@ -82,7 +83,7 @@ class StartO2cb(Operation):
             raise OsrError(f"{' '.join(command[:2])}: {said}", hint=hint) from None
 
 
-def plan(cluster: Cluster, node: Node) -> Iterator[Operation]:
+def plan(cluster: Cluster, cmdline: Cmdline) -> Iterator[Operation]:
     """Yield what starts o2cb on a node."""
     # o2cb finds out by the host name which of them it is.
     nodes = tuple((hostname_of(one), one.nodeid, address, one.tcp_port) for one, address in members(cluster))
@@ -101,6 +102,11 @@ def peers(cluster: Cluster, node: Node) -> tuple[str, ...]:
     return tuple(address for one, address in members(cluster) if one.nodeid != node.nodeid)
 
 
+def stand_ins() -> tuple[tuple[str, str], ...]:
+    """Return nothing: the kernel has it all, and registering the same cluster again changes nothing."""
+    return ()
+
+
 def members(cluster: Cluster) -> Iterator[tuple[Node, str]]:
     """Yield each node that o2cb can know, with its address there: the first IPv4 address that is written down."""
     for node in cluster.nodes:
@@ -111,8 +117,7 @@ def members(cluster: Cluster) -> Iterator[tuple[Node, str]]:
 
 def address_of(node: Node) -> str:
     """Return the address by which o2cb knows a node, empty if it has none that is always the same."""
-    written = (one.partition("/")[0] for nic in node.nics if nic.onboot for one in nic.addresses if "/" in one)
-    return next((one for one in written if ":" not in one), "")
+    return next((one for one in static_addresses(node) if ":" not in one), "")
 
 
 def configuration(

@@ -46,12 +46,12 @@ class Filesystem:
     """True: needs a configured link before it can be mounted"""
     shared: ClassVar[bool] = True
     """False: mounting it on two nodes at once destroys it"""
-    supported: ClassVar[bool] = True
-    """False: its root volumes are checked, but this version cannot mount them yet"""
     stack: ClassVar[str] = ""
     """the cluster stack that must run first (a file in osr_boot/cluster), or empty"""
     shutdown: ClassVar[tuple[str, ...]] = ()
     """programs that unmounting it needs, kept in memory for the shutdown"""
+    services: ClassVar[tuple[str, ...]] = ()
+    """programs of its cluster services, which outlive the initrd"""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -107,6 +107,10 @@ class Disk(Filesystem):
 
         yield FindDisk(volume.name)
         yield from cls.prepare(volume, cmdline, cluster)
+        if cls.stack:
+            from osr_boot.cluster import find as stack
+
+            yield from stack(cls.stack).plan(cluster, cmdline)
         given = [word for word in volume.mountopts.split(",") if word]
         mode = [] if {"ro", "rw"} & set(given) else ["ro" if cmdline.readonly else "rw"]
         attempts = volume.attempts or cls.attempts

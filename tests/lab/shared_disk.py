@@ -37,6 +37,23 @@ sync
 """
 
 
+GFS2 = rf"""
+mkdir -p /from /to
+modprobe gfs2
+mkfs.gfs2 -q -O -p lock_dlm -t {CLUSTER}:{LABEL} -j 2 -J 32 /dev/vdc
+mount /dev/vdb /from
+mount -t gfs2 -o lockproto=lock_nolock /dev/vdc /to
+cp -ax /from/. /to/
+umount /to
+sync
+"""
+
+
+def gfs2(tree: Tree) -> Path:
+    """The raw image of a GFS2 with the shared root and two journals; made now in some minutes, or from the cache."""
+    return _made(tree, "gfs2", GFS2)
+
+
 def ocfs2(tree: Tree) -> Path:
     """The raw image of an OCFS2 with the shared root; made now in some minutes, or from the cache."""
     return _made(tree, "ocfs2", OCFS2)

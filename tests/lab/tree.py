@@ -43,7 +43,7 @@ class Suite:
 # dnsmasq for the server, which is Debian 12 always; two more are what dracut 059's network-legacy wants
 BOOKWORM = Suite("bookworm", (*PACKAGES, "dnsmasq-base", "isc-dhcp-client", "iputils-arping", "netplan.io"))
 # with the tools of cluster filesystems, for the cases that are about these
-CLUSTERED = Suite("bookworm", (*BOOKWORM.packages, "ocfs2-tools"))
+CLUSTERED = Suite("bookworm", (*BOOKWORM.packages, "ocfs2-tools", "gfs2-utils", "corosync", "dlm-controld"))
 TRIXIE = Suite("trixie")
 # sid moved switch_root into util-linux-extra; a mirror's sid may be a snapshot whose release file has expired
 SID = Suite("sid", (*PACKAGES, "util-linux-extra"), ('Acquire::Check-Valid-Until "false"',))

@@ -43,14 +43,14 @@ node:
 
 
 def start(cluster: Cluster) -> o2cb.StartO2cb:
-    (operation,) = o2cb.plan(cluster, cluster.nodes[0])
+    (operation,) = o2cb.plan(cluster, Cmdline())
     assert isinstance(operation, o2cb.StartO2cb)
     return operation
 
 
 def test_a_stack_that_this_version_cannot_start_is_named() -> None:
-    with pytest.raises(ConfigError, match='cannot start the cluster stack "dlm"'):
-        find("dlm")
+    with pytest.raises(ConfigError, match='cannot start the cluster stack "pcmk"'):
+        find("pcmk")
 
 
 def test_the_kernel_is_told_the_nodes() -> None:
@@ -95,10 +95,10 @@ def test_members_are_those_that_o2cb_can_know() -> None:
     assert o2cb.peers(cluster, cluster.nodes[0]) == ("10.0.0.2",)
 
 
-def test_the_stack_is_in_the_plan_before_the_disk_and_after_the_host_name() -> None:
+def test_the_stack_is_in_the_plan_after_the_disk_is_looked_at_and_the_host_name_set() -> None:
     made = plan.make(CLUSTER.nodes[0], Cmdline(), because="", cluster=CLUSTER)
     kinds = [type(operation).__name__ for operation in made.stages["root"]]
-    assert kinds == ["SetHostname", "StartO2cb", "FindDisk", "CheckOcfs2", "MountDevice", "CheckRoot"]
+    assert kinds == ["SetHostname", "FindDisk", "CheckOcfs2", "StartO2cb", "MountDevice", "CheckRoot"]
     assert "WaitCarrier" in [type(operation).__name__ for operation in made.stages["network"]]
     assert plan.stack_of(CLUSTER.nodes[0], Cmdline()) == "o2cb"
     assert plan.stack_of(CLUSTER.nodes[0], Cmdline(root="nfs:10.0.0.9:/r")) == ""

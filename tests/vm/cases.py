@@ -122,6 +122,9 @@ CASES = (
                   r"no disk LABEL=nothing appeared")),
     Case("ocfs2", "two nodes from one OCFS2 disk", nodes=("node1", "node2"), conf=shareddisks.OCFS2, suite=CLUSTERED,
          disks=shareddisks.ocfs2, checks=(shareddisks.installed, healthy, shareddisks.are_mounted, shared_and_private)),
+    Case("gfs2", "two nodes from one GFS2 disk; corosync and dlm_controld outlive the initrd and leave in order",
+         nodes=("node1", "node2"), conf=shareddisks.GFS2, suite=CLUSTERED, disks=shareddisks.gfs2,
+         checks=(shareddisks.installed, healthy, shareddisks.gfs2_is_mounted, shared_and_private)),
     # --- links of every kind
     Case("two-links", "two links, the second in a network of its own; names and name servers", macs=BOTH, conf=networks.TWO,
          prepare=(networks.network("10.78.0.1/24"),),

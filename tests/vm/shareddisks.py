@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests import project
 from tests.lab import shared_disk
 from tests.lab.lab import Lab, cluster_conf
@@ -10,16 +12,29 @@ from tests.vm.case import Booted
 
 ROOT = f"LABEL={shared_disk.LABEL}"
 OCFS2 = cluster_conf(fstype="ocfs2", root=ROOT)
+GFS2_ROOT = f"LABEL={shared_disk.CLUSTER}:{shared_disk.LABEL}"
+GFS2 = cluster_conf(fstype="gfs2", root=GFS2_ROOT).replace(
+    "  <clusternodes>", '  <cman two_node="1" expected_votes="1"/>\n  <clusternodes>'
+)
 
 
 def ocfs2(lab: Lab) -> tuple[Disk, ...]:
     """One OCFS2 for all nodes, and what is to be installed on it."""
+    return _disks(lab, shared_disk.ocfs2(lab.tree), OCFS2)
+
+
+def gfs2(lab: Lab) -> tuple[Disk, ...]:
+    """One GFS2 for all nodes, and what is to be installed on it."""
+    return _disks(lab, shared_disk.gfs2(lab.tree), GFS2)
+
+
+def _disks(lab: Lab, base: Path, conf: str) -> tuple[Disk, ...]:
     tar = lab.directory / "project.tar"
-    tar.write_bytes(project.tar(lab.tree, {project.CLUSTER_CONF: OCFS2.encode()}))
+    tar.write_bytes(project.tar(lab.tree, {project.CLUSTER_CONF: conf.encode()}))
     with tar.open("ab") as file:
         file.truncate(-(-file.tell() // (1 << 20)) << 20)
     return (
-        shared_disk.copy(shared_disk.ocfs2(lab.tree), lab.directory / "shared.raw"),
+        shared_disk.copy(base, lab.directory / "shared.raw"),
         Disk(tar, "raw", shared=True),
     )
 
@@ -35,3 +50,14 @@ def are_mounted(booted: Booted) -> None:
         assert node.run("findmnt -n -o SOURCE,FSTYPE /").split() == ["/dev/vda", "ocfs2"]
     slots = booted.node.run("cat /sys/fs/ocfs2/cluster_stack; ls /sys/kernel/config/cluster/lab/node").split()
     assert slots == ["o2cb", *sorted(booted.nodes)], slots
+
+
+def gfs2_is_mounted(booted: Booted) -> None:
+    """Every node has the one disk as its root, and the running system's tools know both."""
+    for node in booted.nodes.values():
+        assert node.run("findmnt -n -o SOURCE,FSTYPE /").split() == ["/dev/vda", "gfs2"]
+        quorum = node.run("corosync-quorumtool -s")
+        assert "Quorate:          Yes" in quorum, quorum
+        assert "members       1 2" in node.run("dlm_tool ls")
+        assert node.run("systemctl is-active corosync dlm").split() == ["active", "active"]
+        assert node.run("pgrep -c -f @corosync").strip() == "1"

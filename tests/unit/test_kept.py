@@ -1,4 +1,4 @@
-"""What the shutdown needs of an image, named by the real ldd."""
+"""What a boot keeps in memory of an image, named by the real ldd."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from osr_boot import shutdown
+from osr_boot import kept
 from osr_boot.errors import OsrError
 
 pytestmark = pytest.mark.programs
@@ -27,7 +27,7 @@ def image(tmp_path: Path) -> Path:
 
 
 def listed(image: Path, *programs: str) -> list[str]:
-    shutdown.main([str(image), str(image.parent / "dracut"), *programs])
+    kept.main(["shutdown", str(image), str(image.parent / "dracut"), *programs])
     return (image / "etc/osr/shutdown.list").read_text().splitlines()
 
 
@@ -59,7 +59,7 @@ def test_a_second_module_adds_its_own(image: Path) -> None:
 def test_a_script_is_linked_with_nothing(image: Path) -> None:
     script = image.parent / "script"
     script.write_text("#!/bin/sh\n")
-    assert shutdown._linked(str(script)) == []
+    assert kept._linked(str(script)) == []
 
 
 def test_a_program_that_is_not_installed_is_named(image: Path) -> None:

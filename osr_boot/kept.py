@@ -1,7 +1,7 @@
-"""Name the files of an image that its shutdown needs: `python3 -m osr_boot.shutdown IMAGE_ROOT DRACUT_DIR PROGRAM...`.
+"""Name the files of an image that a boot keeps in memory: `python3 -m osr_boot.kept WHAT IMAGE DRACUT_DIR PROGRAM...`.
 
-The stage "shutdown" keeps them in memory, where they do not need the root that they unmount. Files that are named
-already stay named, so that each dracut module may add its programs.
+WHAT is `shutdown`, for what unmounts the root, or `services`, for the cluster services: neither may need that root.
+Files that are named already stay named, so that each dracut module may add its programs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.handover import SHUTDOWN_LIST
 from osr_boot.linux import ENVIRONMENT, Linux
+from osr_boot.ops import services
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,23 +23,28 @@ if TYPE_CHECKING:
 
 # systemd changes to that tree only if it finds this file: it is copied last, so that half a tree is never used.
 _LAST = "/shutdown"
+_HOOKS = ("/lib/dracut/hooks", "/var/lib/dracut/hooks")
+_LISTS = {"shutdown": SHUTDOWN_LIST, "services": services.LIST}
 
 # Links, where /usr is merged.
 _MERGED = ("/bin", "/sbin", "/lib", "/lib64")
 
 
 def main(words: Sequence[str]) -> int:
-    """Add the shell, dracut's libraries and the programs `words[2:]` to the list of the image `words[0]`."""
-    image, dracut, *programs = words
+    """Add the shell, for a shutdown dracut's libraries, and programs to a list of an image."""
+    what, image, dracut, *programs = words
     shell = os.path.realpath(f"{image}/bin/sh")  # the image's shell need not be this machine's
     paths = [shell[len(os.path.realpath(image)) :], *map(_program, programs)]
-    target = f"{image}{SHUTDOWN_LIST}"
+    last = (_LAST,) if what == "shutdown" else ()
+    plain = ["/bin/sh", *(_scripts(image, dracut) if last else ("/var/run",))]
+    target = f"{image}{_LISTS[what]}"
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(target, "a+", encoding="utf-8") as file:
         file.seek(0)
-        named = {*file.read().splitlines(), *map(_placed, _needed(dracut, paths)), *filter(os.path.islink, _MERGED)}
+        found = map(_placed, (*plain, *_linked_too(paths)))
+        named = {*file.read().splitlines(), *found, *filter(os.path.islink, _MERGED)}
         file.truncate(0)
-        file.write("".join(f"{path}\n" for path in (*sorted(named - {_LAST}), _LAST)))
+        file.write("".join(f"{path}\n" for path in (*sorted(named - {_LAST}), *last)))
     return 0
 
 
@@ -46,14 +52,19 @@ def _program(name: str) -> str:
     """Return the path of a program. Raises OsrError."""
     if path := shutil.which(name, path=ENVIRONMENT["PATH"]):
         return path
-    raise OsrError(f'the program "{name}", which the shutdown needs, is not installed', hint=f"install {name}")
+    raise OsrError(f'the program "{name}", which a boot keeps in memory, is not installed', hint=f"install {name}")
 
 
-def _needed(dracut: str, paths: Iterable[str]) -> Iterator[str]:
-    """Yield programs, what they are linked with, what links among these lead to, and what the shell needs."""
-    yield "/bin/sh"
+def _scripts(image: str, dracut: str) -> Iterator[str]:
+    """Yield the shell libraries that dracut's module "base" puts into every image, and our hooks."""
     for path in glob.glob(f"{dracut}/modules.d/*base/dracut*lib.sh"):
         yield f"/lib/{os.path.basename(path)}"
+    for path in (path for hooks in _HOOKS for path in glob.glob(f"{image}{hooks}/shutdown/*-osr-*.sh")):
+        yield path[len(image) :]
+
+
+def _linked_too(paths: Iterable[str]) -> Iterator[str]:
+    """Yield programs, what they are linked with, and what links among these lead to."""
     for path in paths:
         for one in (path, *_linked(path)):
             yield from (one, os.path.realpath(one))

@@ -1,0 +1,64 @@
+"""dlm, the stack of GFS2: corosync knows the members, dlm_controld tells the kernel's lock manager.
+
+Both run in a root of their own below /run, which outlives the initrd; see ops/services.py. Source: dlm_controld(8),
+dlm.conf(5).
+"""
+
+from __future__ import annotations
+
+from osr_boot.cluster import corosync
+from osr_boot.ops.services import MakeServiceRoot, StartService
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osr_boot.model import Cluster, Cmdline, Node
+    from osr_boot.ops import Operation
+
+MODULES = ("configfs", "dlm")
+PROGRAMS = ("modprobe", "mount", "chroot", "unshare", "corosync-quorumtool")
+SERVICES = ("corosync", "dlm_controld", "corosync-quorumtool", "corosync-cfgtool", "dlm_tool")
+ROOT = "/run/osr/services"
+CONFIG = "/etc/dlm/dlm.conf"
+_OPTIONS = "mode=0755,size=128m"
+# The running system's own units: started, without a second daemon.
+_UNITS = ("corosync.service", "dlm.service")
+_STAND_IN = """[Service]
+Type=oneshot
+RemainAfterExit=yes
+Restart=no
+ExecStartPre=
+ExecStart=
+ExecStart=/bin/true
+ExecStop=
+"""
+
+
+def plan(cluster: Cluster, cmdline: Cmdline) -> Iterator[Operation]:
+    """Yield what starts the cluster services on a node, and waits for the quorum."""
+    members = tuple(corosync.members(cluster))
+    texts = ((corosync.CONFIG, corosync.configuration(cluster, members)), (CONFIG, configuration(cluster)))
+    yield MakeServiceRoot(ROOT, _OPTIONS, ("corosync", "dlm_controld"), texts)
+    yield StartService(ROOT, "corosync", (), "/run/corosync.pid", "")
+    yield corosync.WaitQuorum(tuple((one.name, one.nodeid) for one, _ in members), cmdline.quorum_timeout)
+    yield StartService(ROOT, "dlm_controld", (), "/run/dlm_controld/dlm_controld.pid", "dlm")
+
+
+def peers(cluster: Cluster, node: Node) -> tuple[str, ...]:
+    """Return the addresses of the other nodes."""
+    return tuple(address for one, address in corosync.members(cluster) if one.nodeid != node.nodeid)
+
+
+def stand_ins() -> tuple[tuple[str, str], ...]:
+    """Return drop-ins with which the running system takes its own units for started."""
+    return tuple((f"/run/systemd/system/{unit}.d/00-osr.conf", _STAND_IN) for unit in _UNITS)
+
+
+def configuration(cluster: Cluster) -> str:
+    """Return dlm.conf.
+
+    Without a fence device a dead node is waited for, until somebody says that it is dead (`dlm_tool fence_ack ID`);
+    a node that was never there is not, for it holds no lock.
+    """
+    return "enable_startup_fencing=0\n"

@@ -1,0 +1,233 @@
+"""GFS2: its stack, and what its disk says of its cluster."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from osr_boot import plan
+from osr_boot.cluster import corosync, dlm
+from osr_boot.dry import Dry
+from osr_boot.errors import CommandFailed, OsrError
+from osr_boot.filesystems.gfs2 import CheckGfs2, superblock
+from osr_boot.model import Cluster, Cmdline, Nic, Node, RootVolume
+from osr_boot.ops.services import MakeServiceRoot, StartService
+
+
+def node(number: int, *addresses: str, votes: int = 1) -> Node:
+    nic = Nic("eth0", f"52:54:00:00:00:0{number}", addresses[0], more=addresses[1:])
+    return Node(f"node{number}", number, (nic,), RootVolume("LABEL=demo:root", "gfs2"), votes=votes)
+
+
+CLUSTER = Cluster("demo", nodes=(node(1, "10.0.0.1/24"), node(2, "fd00::2/64", "10.0.0.2/24", votes=2)), two_node=True)
+CONFIG = """totem {
+    version: 2
+    cluster_name: demo
+    transport: knet
+}
+nodelist {
+    node {
+        ring0_addr: 10.0.0.1
+        name: node1
+        nodeid: 1
+    }
+    node {
+        ring0_addr: 10.0.0.2
+        name: node2
+        nodeid: 2
+        quorum_votes: 2
+    }
+}
+quorum {
+    provider: corosync_votequorum
+    two_node: 1
+    wait_for_all: 1
+}
+logging {
+    to_stderr: no
+    to_logfile: no
+    to_syslog: yes
+}
+"""
+# as corosync-quorumtool 3.1.7 prints it
+STATUS = """Quorum information
+------------------
+Date:             Mon Nov 23 22:00:00 2026
+Quorum provider:  corosync_votequorum
+Nodes:            {count}
+Node ID:          1
+Ring ID:          1.5
+Quorate:          {quorate}
+
+Votequorum information
+----------------------
+Expected votes:   2
+Highest expected: 2
+Total votes:      {count}
+Quorum:           1 Activity blocked
+Flags:            2Node WaitForAll
+
+Membership information
+----------------------
+    Nodeid      Votes Name
+         1          1 10.0.0.1 (local)
+"""
+ALONE = CommandFailed("x", status=corosync.NOT_QUORATE, output=STATUS.format(count=1, quorate="No"))
+BOTH = STATUS.format(count=2, quorate="Yes") + "         2          1 10.0.0.2\n"
+
+
+def test_corosync_is_told_the_nodes() -> None:
+    assert corosync.configuration(CLUSTER, tuple(corosync.members(CLUSTER))) == CONFIG
+
+
+def test_what_cman_expected_is_not_passed_on() -> None:
+    cluster = Cluster("demo", nodes=CLUSTER.nodes, expected_votes=1)
+    text = corosync.configuration(cluster, tuple(corosync.members(cluster)))
+    assert "expected_votes" not in text
+    assert "two_node" not in text
+
+
+def test_settings_of_totem_win() -> None:
+    cluster = Cluster("demo", nodes=CLUSTER.nodes, totem=("transport udpu", "token 3000"))
+    text = corosync.configuration(cluster, tuple(corosync.members(cluster)))
+    assert "    transport: udpu\n    token: 3000\n}" in text
+    assert "knet" not in text
+
+
+def test_members_have_addresses_of_one_family() -> None:
+    six = Cluster("demo", nodes=(node(1, "10.0.0.1/24", "fd00::1/64"), node(2, "fd00::2/64"), node(3, "dhcp")))
+    assert [address for _, address in corosync.members(six)] == ["fd00::1", "fd00::2"]
+    assert dlm.peers(CLUSTER, CLUSTER.nodes[0]) == ("10.0.0.2",)
+
+
+def wait(system: Dry, timeout: int = 0) -> str:
+    return corosync.WaitQuorum((("node1", 1), ("node2", 2)), timeout).execute(system)
+
+
+def test_a_quorum_that_is_there() -> None:
+    system = Dry(answers={"corosync-quorumtool": BOTH})
+    assert wait(system) == "2 of 2 nodes"
+    assert system.said == []
+
+
+def test_who_is_missing_is_said_every_ten_seconds_and_the_boot_goes_on_when_they_come() -> None:
+    system = Dry(answers={"corosync-quorumtool": ALONE}, deadline=1)
+
+    def come(machine: Dry) -> None:
+        if machine.clock > 25:
+            machine.answers["corosync-quorumtool"] = BOTH
+
+    system.on_pause = come
+    assert wait(system) == "2 of 2 nodes"
+    assert system.said == [f"waiting for the quorum since {seconds} s; missing: node2" for seconds in (0, 10, 20)]
+
+
+def test_corosync_may_only_have_begun() -> None:
+    begun = CommandFailed("x", status=1, output="Cannot initialize QUORUM service")
+    system = Dry(answers={"corosync-quorumtool": begun})
+    system.on_pause = lambda machine: machine.answers.update({"corosync-quorumtool": BOTH})
+    assert wait(system) == "2 of 2 nodes"
+    assert system.said == ["waiting for the quorum since 0 s; missing: node1, node2"]
+
+
+def test_a_timeout_names_who_is_missing() -> None:
+    system = Dry(answers={"corosync-quorumtool": ALONE})
+    with pytest.raises(OsrError, match="^no quorum after 30 s; missing: node2$"):
+        wait(system, timeout=30)
+    assert 30 <= system.clock < 31
+
+
+def test_the_root_of_the_services() -> None:
+    programs = {"/usr/sbin/corosync": "c", "/usr/bin/dlm_tool": "d"}
+    system = Dry({"/etc/osr/services.list": "\n".join([*programs, ""]), **programs})
+    operation = MakeServiceRoot("/run/s", "size=1m", ("corosync",), ((corosync.CONFIG, "text"),))
+    assert operation.execute(system) == "2 files"
+    assert system.ran == [("mount", "-t", "tmpfs", "-o", "size=1m", "osr-services", "/run/s")]
+    # systemd spares a process whose name begins with "@"
+    assert system.files["/run/s/usr/sbin/@corosync"] == "c"
+    assert system.files["/run/s/usr/bin/dlm_tool"] == "d"
+    assert system.files["/run/s/etc/corosync/corosync.conf"] == "text"
+
+
+def test_a_daemon_leaves_the_unit_that_it_was_started_in() -> None:
+    system = Dry({"/run/corosync.pid": "77\n", "/sys/fs/cgroup/cgroup.procs": ""})
+    assert StartService("/run/s", "corosync", (), "/run/corosync.pid", "").execute(system) == "process 77"
+    assert system.files["/sys/fs/cgroup/cgroup.procs"] == "77\n"
+
+
+def test_a_daemon_that_does_not_begin_is_named() -> None:
+    with pytest.raises(OsrError, match="corosync has started, and does not write /run/corosync.pid"):
+        StartService("/run/s", "corosync", (), "/run/corosync.pid", "").execute(Dry())
+
+
+def test_the_plan_looks_at_the_disk_before_it_joins() -> None:
+    made = plan.make(CLUSTER.nodes[0], Cmdline(), because="", cluster=CLUSTER)
+    kinds = [type(operation).__name__ for operation in made.stages["root"]]
+    services = ["MakeServiceRoot", "StartService", "WaitQuorum", "StartService"]
+    assert kinds == ["SetHostname", "FindDisk", "CheckGfs2", *services, "MountDevice", "CheckRoot"]
+    assert plan.stack_of(CLUSTER.nodes[0], Cmdline()) == "dlm"
+    written = dict(file for operation in made.stages["handover"] for file in operation.files())
+    for unit in ("corosync", "dlm"):
+        assert "ExecStart=\nExecStart=/bin/true\n" in written[f"/run/systemd/system/{unit}.service.d/00-osr.conf"]
+
+
+def disk(
+    *, protocol: bytes = b"lock_dlm", table: bytes = b"demo:root", journals: int = 2, name: bytes = b"jindex"
+) -> bytes:
+    """The beginning of a GFS2 as mkfs.gfs2 3.5.0 writes it, as far as it is looked at: its directory in block 17."""
+    size = 4096
+    data = bytearray(19 * size)
+    struct.pack_into(">I", data, 65536, 0x01161970)
+    struct.pack_into(">I", data, 65536 + 36, size)
+    struct.pack_into(">Q", data, 65536 + 56, 17)
+    struct.pack_into("64s64s", data, 65536 + 96, protocol, table)
+    at = 17 * size + 232
+    for entry, block in ((b".", 17), (name, 18)):
+        struct.pack_into(">8xQIHH", data, at, block, 0, 48, len(entry))
+        data[at + 40 : at + 40 + len(entry)] = entry
+        at += 48
+    struct.pack_into(">I", data, 18 * size + 148, journals + 2)
+    return bytes(data)
+
+
+def check(data: bytes) -> tuple[str, list[str]]:
+    system = Dry({"/dev/disk/by-label/demo:root": data.decode(errors="surrogateescape")})
+    return CheckGfs2("LABEL=demo:root", "demo", 2).execute(system), system.said
+
+
+def test_a_disk_of_this_cluster() -> None:
+    assert check(disk()) == ("lock table demo:root, 2 journals", [])
+
+
+def test_too_few_journals_are_a_warning() -> None:
+    said = "LABEL=demo:root has 1 journals, and the cluster 2 nodes: not all can have it at once"
+    mend = "gfs2_jadd -j 1 / where it is mounted"
+    assert check(disk(journals=1)) == ("lock table demo:root, 1 journals", [f"warning: {said}; {mend}"])
+
+
+@pytest.mark.parametrize("data", [b"", disk()[:65600], b"x" * 80000, disk(name=b"others"), disk()[: 18 * 4096]])
+def test_no_gfs2(data: bytes) -> None:
+    with pytest.raises(OsrError, match="there is no GFS2 on LABEL=demo:root"):
+        check(data)
+
+
+def test_no_block_size_leads_out_of_bounds() -> None:
+    data = bytearray(disk())
+    struct.pack_into(">I", data, 65536 + 36, 0xFFFFFFFF)
+    with pytest.raises(OsrError, match="there is no GFS2"):
+        check(bytes(data))
+    assert superblock(disk()[65536:])[2] == 4096
+
+
+@pytest.mark.parametrize(
+    ("data", "message", "hint"),
+    [
+        (disk(protocol=b"lock_nolock"), 'the lock protocol "lock_nolock"', "tunegfs2 -o lockproto=lock_dlm"),
+        (disk(table=b"other:root"), 'is of cluster "other", and cluster.conf says "demo"', "locktable=demo:root"),
+    ],
+)
+def test_a_disk_of_another(data: bytes, message: str, hint: str) -> None:
+    with pytest.raises(OsrError, match=message) as caught:
+        check(data)
+    assert hint in caught.value.hint
