@@ -17,7 +17,7 @@ from osr_boot.values import Unfit, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import TypeVar
 
     from osr_boot.document import Element
@@ -148,6 +148,7 @@ class Reader:
             digest=digest(data),
             two_node=two_node,
             o2cb=self.o2cb(root),
+            totem=tuple(self.totem(root)),
             expected_votes=expected,
             line=root.line,
         )
@@ -169,6 +170,15 @@ class Reader:
             milliseconds("keepalive_delay_ms", 1_000),
             milliseconds("reconnect_delay_ms", 2_000),
         )
+
+    def totem(self, root: Element) -> Iterator[str]:
+        """Yield what is said of corosync's transport and timeouts."""
+        for element in root.all("totem"):
+            if transport := self.value(element, "totem", "transport", values.transport, ""):
+                yield f"transport {transport}"
+            for name in ("token", "token_coefficient", "consensus", "join"):
+                if time := self.value(element, "totem", name, lambda text: values.number(text, 1, 3_600_000), 0):
+                    yield f"{name} {time}"
 
     def node(self, element: Element) -> Node:
         """Return a clusternode."""

@@ -11,6 +11,7 @@ import re
 from xml.parsers import expat
 
 from osr_boot import vocabulary
+from osr_boot.words import Kind
 
 MAX_BYTES = 64 * 1024 * 1024
 """10,000 nodes of 4 links take 4.5 MiB."""
@@ -40,7 +41,7 @@ class Element:
 
     __slots__ = ("attributes", "children", "kind", "line", "name", "stray")
 
-    def __init__(self, name: str, attributes: dict[str, str], line: int, kind: vocabulary.Element | None) -> None:
+    def __init__(self, name: str, attributes: dict[str, str], line: int, kind: Kind | None) -> None:
         self.name = name
         self.attributes = attributes
         self.line = line

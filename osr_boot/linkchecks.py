@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 
-from osr_boot import layers, vocabulary
+from osr_boot import layers
 from osr_boot.model import Finding
 from osr_boot.values import shown
+from osr_boot.words import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _below(node: Node, nic: Nic, attribute: str, upper: str, kind: str, links: d
     """Yield what is wrong with a member of a bond or a port of a bridge."""
     place = place_of(node, nic)
     if upper not in links:
-        near = vocabulary.nearest(upper, tuple(links))
+        near = nearest(upper, tuple(links))
         hint = f'did you mean "{near}"?' if near and near != nic.name else f'add <eth name="{upper}"/> to the node'
         yield Finding(nic.line, "error", place, f"{attribute} {shown(upper)} is no link of the node", hint)
     elif links[upper].kind != kind:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 
-from osr_boot import values, vocabulary
+from osr_boot import values
 from osr_boot.values import Unfit, shown
+from osr_boot.words import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,5 +146,5 @@ def _value(key: str, text: str) -> str:
 
 
 def _among(word: str, known: tuple[str, ...]) -> str:
-    near = vocabulary.nearest(word, known)
+    near = nearest(word, known)
     return f'did you mean "{near}"?' if near else f"known are {', '.join(known)}"

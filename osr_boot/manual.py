@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from osr_boot import __version__, vocabulary
+from osr_boot.words import Kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def page() -> str:
     return _HEAD + "\n".join(_element(vocabulary.CLUSTER, ())) + "\n" + _TAIL
 
 
-def _element(element: vocabulary.Element, path: tuple[str, ...]) -> Iterator[str]:
+def _element(element: Kind, path: tuple[str, ...]) -> Iterator[str]:
     """Yield the lines about an element and what may stand in it."""
     if element.opaque and not element.ours:
         return

@@ -8,6 +8,7 @@ from osr_boot import linkoptions, values, vocabulary
 from osr_boot.model import Finding, Nic
 from osr_boot.spelling import place_of
 from osr_boot.values import Unfit, shown
+from osr_boot.words import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _other(name: str) -> str:
     attribute = _IFCFG.get(name.upper(), name.lower())
     if attribute in _KNOWN:
         return f'write {attribute}="..." into the eth instead'
-    near = vocabulary.nearest(name, tuple(known.lower() for known in _PROPERTIES))
+    near = nearest(name, tuple(known.lower() for known in _PROPERTIES))
     return f'did you mean "{near.upper()}"?' if near else ""
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from osr_boot import vocabulary
 from osr_boot.cluster import o2cb
 from osr_boot.errors import ConfigError
 from osr_boot.lookup import Nothing, Source, below, digits, title, value
 from osr_boot.values import shown
+from osr_boot.words import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def checked(words: Sequence[str], *, place: str = "") -> Asked:
     name, arguments = words[0], tuple(words[1:])
     query = QUERIES.get(name)
     if not query:
-        near = vocabulary.nearest(name, tuple(QUERIES))
+        near = nearest(name, tuple(QUERIES))
         hint = f'did you mean "{near}"?' if near else "`osr query` alone lists the queries"
         raise ConfigError(f"unknown query {shown(name)}", hint=hint, place=place)
     count = len(query.arguments)

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from osr_boot import vocabulary
 from osr_boot.model import Finding
+from osr_boot.words import Kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _compiled() -> etree.RelaxNG:
     return etree.RelaxNG(etree.fromstring(text()))
 
 
-def _element(parent: Element, kind: vocabulary.Element) -> None:
+def _element(parent: Element, kind: Kind) -> None:
     """Add the pattern of an element below its parent's."""
     element = _add(parent, "element", name=kind.name)
     if kind.opaque:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from osr_boot import vocabulary
 from osr_boot.model import Finding
 from osr_boot.values import shown
+from osr_boot.words import Kind, nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class _Met:
             if len(self._compared) == _MOST_COMPARED:
                 return ""
             self._compared.add((word, known))
-        return vocabulary.nearest(word, known, strict=strict)
+        return nearest(word, known, strict=strict)
 
 
 def findings(root: Element) -> Iterator[Finding]:
@@ -90,7 +91,7 @@ def _walk(element: Element, place: str, met: _Met) -> Iterator[Finding]:
             yield from _walk(child, inner, met)
 
 
-def _attribute(element: Element, kind: vocabulary.Element, name: str, place: str, met: _Met) -> Iterator[Finding]:
+def _attribute(element: Element, kind: Kind, name: str, place: str, met: _Met) -> Iterator[Finding]:
     """Yield the finding about an attribute that is not in the vocabulary."""
     known = tuple(attribute.name for attribute in kind.attributes)
     near = met.nearest(name, known, strict=not kind.ours)
@@ -103,7 +104,7 @@ def _attribute(element: Element, kind: vocabulary.Element, name: str, place: str
     yield Finding(element.line, "error", place, f'unknown attribute {shown(name)} of "{element.name}"', hint)
 
 
-def _element(element: Element, parent: vocabulary.Element, place: str, met: _Met) -> Iterator[Finding]:
+def _element(element: Element, parent: Kind, place: str, met: _Met) -> Iterator[Finding]:
     """Yield the finding about an element that is not in the vocabulary below `parent`."""
     home = vocabulary.HOMES.get(element.name)
     if home:

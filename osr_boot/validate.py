@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from osr_boot import filesystems, layers, linkchecks, vocabulary
+from osr_boot import filesystems, layers, linkchecks
 from osr_boot.errors import ConfigError
 from osr_boot.linkchecks import place_of
 from osr_boot.model import Finding
 from osr_boot.value import replace
 from osr_boot.values import no_host, shown
+from osr_boot.words import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def _find(fstype: str) -> type[filesystems.Filesystem] | None:
 
 def _unknown(volume: RootVolume, place: str) -> Finding:
     known = tuple(filesystems.known())
-    near = vocabulary.nearest(volume.fstype, known)
+    near = nearest(volume.fstype, known)
     hint = f'did you mean "{near}"?' if near else f"known are {', '.join(known)}"
     return Finding(volume.line, "error", place, f"unknown fstype {shown(volume.fstype)}", hint)
 

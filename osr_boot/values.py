@@ -206,6 +206,13 @@ def heartbeat_regions(text: str) -> tuple[str, ...]:
     return found
 
 
+def transport(text: str) -> str:
+    """Return corosync's transport. Raises Unfit."""
+    if text not in ("knet", "udpu"):
+        raise Unfit("is no transport that can be used here", hint='write "knet" or "udpu", or leave it out: knet')
+    return text
+
+
 def link_name(text: str) -> str:
     """Return the name of a link that Linux, and the batch language of `ip`, can bear."""
     hint = "choose 1 to 15 letters, digits, '-', '_' and '.', such as \"eth0\""

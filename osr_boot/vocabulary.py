@@ -7,74 +7,18 @@ nearly one of ours, and below an `opaque` one nothing is looked at, or even reme
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """An attribute, and what it means in words for a manual page."""
-
-    name: str
-    meaning: str
-    default: str = ""
-    """the default in words; empty: none, or required"""
-    required: bool = False
-    form: str = ""
-    """what its text looks like, as a pattern of XML Schema, never stricter than what reads it; empty: any text"""
-
-
-@dataclass(frozen=True)
-class Element:
-    """An element with what may stand in it. No name is reserved for two elements of different meaning."""
-
-    name: str
-    meaning: str
-    attributes: tuple[Attribute, ...] = ()
-    children: tuple[Element, ...] = ()
-    ours: bool = True
-    """True: every word in it that is not listed is a mistake; False: Red Hat's, others may add to it"""
-    opaque: bool = False
-    """True: belongs to others, nothing below it is read"""
-    many: bool = False
-    """True: may stand more than once below its parent"""
-    effect: bool = True
-    """False: accepted, but this version does nothing with it, and says so"""
-
-    def described(self, parent: str) -> str:
-        """Return in words what it is, and what a manual adds to that; `parent` is the name of the element around it."""
-        remarks = [f"may stand more than once below `{parent}`" if self.many else ""]
-        remarks.append("" if self.effect else "accepted, without effect in this version")
-        return "; ".join(filter(None, (self.meaning, *remarks))) + "."
-
-    def attribute(self, name: str) -> Attribute | None:
-        """Return the attribute of that name, None if there is none."""
-        return self._attributes.get(name)
-
-    def child(self, name: str) -> Element | None:
-        """Return the element of that name that may stand below this one, None if there is none."""
-        return self._children.get(name)
-
-    @cached_property
-    def _attributes(self) -> dict[str, Attribute]:
-        return {attribute.name: attribute for attribute in self.attributes}
-
-    @cached_property
-    def _children(self) -> dict[str, Element]:
-        return {child.name: child for child in self.children}
-
+from osr_boot.words import Attribute, Kind
 
 # An attribute with nothing in it is as good as absent.
 YES_NO = "([yY][eE][sS]|[nN][oO])?"
 NUMBER = "[0-9]*"
 
 
-def _foreign(name: str, meaning: str) -> Element:
-    return Element(name, meaning, ours=False, opaque=True, many=True)
+def _foreign(name: str, meaning: str) -> Kind:
+    return Kind(name, meaning, ours=False, opaque=True, many=True)
 
 
-ETH = Element(
+ETH = Kind(
     "eth",
     "a link of the node",
     (
@@ -107,11 +51,11 @@ ETH = Element(
         Attribute("probe", "`no`: do not ask first whether somebody else has its addresses", "yes", form=YES_NO),
     ),
     (
-        Element(
+        Kind(
             "properties",
             "options of the link",
             children=(
-                Element(
+                Kind(
                     "property",
                     '`KEY=value`, such as `BONDING_OPTS="miimon=100 mode=1"`',
                     (Attribute("name", "key"), Attribute("value", "value")),
@@ -123,12 +67,12 @@ ETH = Element(
     many=True,
 )
 
-COM_INFO = Element(
+COM_INFO = Kind(
     "com_info",
     "what Open Sharedroot knows of the node",
     children=(
         ETH,
-        Element(
+        Kind(
             "rootvolume",
             "the root filesystem",
             (
@@ -141,8 +85,8 @@ COM_INFO = Element(
                 Attribute("mountwait", "seconds between tries", "per filesystem", form=NUMBER),
             ),
         ),
-        Element("hostname", "host name", (Attribute("name", "host name", "the node's name", required=True),)),
-        Element(
+        Kind("hostname", "host name", (Attribute("name", "host name", "the node's name", required=True),)),
+        Kind(
             "dmi",
             "what the firmware says about the machine, as evidence of identity",
             (
@@ -151,34 +95,34 @@ COM_INFO = Element(
                 Attribute("asset_tag", "as in /sys/class/dmi/id/chassis_asset_tag"),
             ),
         ),
-        Element(
+        Kind(
             "syslog",
             "where boot messages go",
             tuple(Attribute(name, "") for name in ("name", "level", "subsys", "type", "filter")),
             effect=False,
         ),
-        Element(
+        Kind(
             "scsi",
             "multipathing",
             (Attribute("failover", "`driver` or `mapper`"), Attribute("driver", "kernel module")),
             effect=False,
         ),
-        Element(
+        Kind(
             "rootsource",
             "how the root's disk is reached",
             (Attribute("name", "`scsi`, or `iscsi://server[:port][/initiator]`", "scsi"),),
         ),
-        Element(
+        Kind(
             "chrootenv",
             "where cluster services live after switch_root",
             tuple(Attribute(name, "") for name in ("mountpoint", "fstype", "device", "chrootdir", "mountopts")),
             effect=False,
         ),
-        Element(
+        Kind(
             "filesystems",
             "further filesystems mounted below the root in the initrd",
             children=(
-                Element(
+                Kind(
                     "filesystem",
                     "one of them",
                     (
@@ -192,12 +136,12 @@ COM_INFO = Element(
             ),
         ),
         # Historical, with attributes (users, passwords, ports) that only the old tools knew.
-        Element("fenceackserver", "an emergency shell of old", opaque=True, many=True, effect=False),
-        Element("fenceacksv", "an emergency shell of old", opaque=True, many=True, effect=False),
+        Kind("fenceackserver", "an emergency shell of old", opaque=True, many=True, effect=False),
+        Kind("fenceacksv", "an emergency shell of old", opaque=True, many=True, effect=False),
     ),
 )
 
-CLUSTERNODE = Element(
+CLUSTERNODE = Kind(
     "clusternode",
     "a node",
     (
@@ -208,11 +152,11 @@ CLUSTERNODE = Element(
     ),
     (
         COM_INFO,
-        Element(
+        Kind(
             "fence",
             "how the node is fenced",
             children=(
-                Element("method", "one way to fence it", children=(_foreign("device", ""),), ours=False, many=True),
+                Kind("method", "one way to fence it", children=(_foreign("device", ""),), ours=False, many=True),
             ),
             ours=False,
         ),
@@ -223,7 +167,7 @@ CLUSTERNODE = Element(
     many=True,
 )
 
-CLUSTER = Element(
+CLUSTER = Kind(
     "cluster",
     "the cluster",
     (
@@ -232,8 +176,8 @@ CLUSTER = Element(
         Attribute("type", "historical (`gfs`, `ocfs2`, `osr`), not needed"),
     ),
     (
-        Element("clusternodes", "the nodes", children=(CLUSTERNODE,), ours=False),
-        Element(
+        Kind("clusternodes", "the nodes", children=(CLUSTERNODE,), ours=False),
+        Kind(
             "cman",
             "quorum",
             (
@@ -243,7 +187,7 @@ CLUSTER = Element(
             (_foreign("multicast", ""), _foreign("altmulticast", "")),
             ours=False,
         ),
-        Element(
+        Kind(
             "o2cb",
             "the cluster stack of OCFS2",
             (
@@ -254,7 +198,18 @@ CLUSTER = Element(
                 Attribute("reconnect_delay_ms", "pause between two attempts to connect", "2000", form=NUMBER),
             ),
         ),
-        _foreign("totem", "transport and timeouts, as corosync names them"),
+        Kind(
+            "totem",
+            "transport and timeouts of corosync",
+            (
+                Attribute("transport", "`knet` or `udpu`", "knet"),
+                Attribute("token", "milliseconds of silence after which a node is lost", "corosync's", form=NUMBER),
+                Attribute("token_coefficient", "milliseconds more for each node", "corosync's", form=NUMBER),
+                Attribute("consensus", "milliseconds until a new membership is tried", "corosync's", form=NUMBER),
+                Attribute("join", "milliseconds that answers to a join are waited for", "corosync's", form=NUMBER),
+            ),
+            ours=False,
+        ),
         _foreign("fencedevices", "fence devices"),
         # The other children of /cluster; source: cluster.rng of Red Hat's cluster-3.
         *(
@@ -269,7 +224,7 @@ CLUSTER = Element(
 )  # fmt: skip
 
 
-def _homes(element: Element) -> dict[str, str]:
+def _homes(element: Kind) -> dict[str, str]:
     """Return where each of our elements belongs: its name to its parent's."""
     homes: dict[str, str] = {}
     for child in element.children:
@@ -281,19 +236,3 @@ def _homes(element: Element) -> dict[str, str]:
 
 HOMES = _homes(CLUSTER)
 """Where each element that we read belongs: name to name of the element around it."""
-
-
-@lru_cache(maxsize=1024)
-def nearest(word: str, known: tuple[str, ...], *, strict: bool = False) -> str:
-    """Return the known word that `word` is probably meant to be, empty if none is near.
-
-    `strict` asks for more likeness: for words that may just as well be somebody else's.
-    """
-    if len(word) > 40:  # longer than any of ours: not worth the comparison
-        return ""
-    lowered = word.lower().replace("-", "_")
-    if lowered in known:
-        return lowered
-    # 0.75: "nmae" is still "name"; 0.65: "nsf" is still "nfs".
-    near = difflib.get_close_matches(lowered, known, n=1, cutoff=0.75 if strict else 0.65)
-    return near[0] if near else ""

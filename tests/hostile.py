@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from osr_boot import cmdline, compiled, filesystems, plan, vocabulary
 from osr_boot.model import Cluster, Cmdline, Dmi, Facts, Finding, Link, Nic, Node, RootVolume
+from osr_boot.words import Kind
 from tests.unit.command import FINDINGS
 
 Made = st.SearchStrategy[Any]
@@ -104,7 +105,7 @@ def values_of(name: str) -> Made:
     return st.sampled_from(likely) | st.sampled_from((*likely, *NASTY_IN_XML))
 
 
-def attributes_of(kind: vocabulary.Element) -> Iterator[tuple[str, Made]]:
+def attributes_of(kind: Kind) -> Iterator[tuple[str, Made]]:
     """Yield the strategies for the attributes of an element and of all below it: made once, since that takes time."""
     required = {one.name: values_of(one.name) for one in kind.attributes if one.required}
     optional = {one.name: values_of(one.name) for one in kind.attributes if not one.required}
@@ -121,7 +122,7 @@ ALIEN = st.sampled_from(("<eht/>", "<eth/>", "<com_info/>", "text", "<!-- -->", 
 
 
 @st.composite
-def elements(draw: st.DrawFn, kind: vocabulary.Element) -> str:
+def elements(draw: st.DrawFn, kind: Kind) -> str:
     """Return an element of a kind with what may stand in it, some of it misspelt, misplaced or nonsense."""
     attributes = dict(draw(ATTRIBUTES[kind.name]))
     if wrong := draw(MISSPELT):
@@ -199,9 +200,7 @@ NODES = st.builds(
 CLUSTERS = st.builds(Cluster, NAMES, st.integers(0, 3), st.lists(NODES, max_size=4).map(tuple))
 LINKS = st.builds(Link, NAMES, st.sampled_from(("", *MACS)))
 FACTS = st.builds(Facts, st.lists(LINKS, max_size=4).map(tuple), DMIS)
-CMDLINES = st.builds(
-    Cmdline, nodeid=st.none() | st.integers(1, 5), node=NAMES, bootif=st.sampled_from(("", "", *MACS))
-)
+CMDLINES = st.builds(Cmdline, nodeid=st.none() | st.integers(1, 5), node=NAMES, bootif=st.sampled_from(("", "", *MACS)))
 FINDINGS_MADE = st.lists(
     st.builds(Finding, st.integers(1, 9), st.sampled_from(("error", "warning")), TEXT, TEXT, TEXT), max_size=3
 )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 
-from osr_boot import plan
+from osr_boot import clusterconf, compiled, plan
 from osr_boot.cluster import corosync, dlm
 from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.filesystems.gfs2 import CheckGfs2, superblock
 from osr_boot.model import Cluster, Cmdline, Nic, Node, RootVolume
 from osr_boot.ops.services import MakeServiceRoot, StartService
+from tests.unit.command import GOOD
 
 
 def node(number: int, *addresses: str, votes: int = 1) -> Node:
@@ -231,3 +233,10 @@ def test_a_disk_of_another(data: bytes, message: str, hint: str) -> None:
     with pytest.raises(OsrError, match=message) as caught:
         check(data)
     assert hint in caught.value.hint
+
+
+def test_totem_of_cluster_conf_reaches_corosync() -> None:
+    totem = '<totem transport="udpu" token="3000" keyfile="/x"/>'
+    cluster, _ = clusterconf.parse(Path(GOOD).read_bytes().replace(b"<clusternodes>", f"{totem}<clusternodes>".encode()))
+    assert cluster.totem == ("transport udpu", "token 3000")
+    assert compiled.load(compiled.dump(cluster)).totem == cluster.totem

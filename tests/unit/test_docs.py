@@ -19,6 +19,7 @@ from osr_boot import cli, cmdline, filesystems, plan, vocabulary
 from osr_boot.filesystems import nfs
 from osr_boot.model import Cluster, Cmdline, Link, RootVolume
 from osr_boot.requires import PROGRAMS
+from osr_boot.words import Kind
 from tests.unit import pretended
 from tests.unit.command import osr
 from tests.unit.pretended import Boot
@@ -150,7 +151,7 @@ def table() -> str:
     return "\n".join(_element(vocabulary.CLUSTER, ()))
 
 
-def _element(element: vocabulary.Element, path: tuple[str, ...]) -> Iterator[str]:
+def _element(element: Kind, path: tuple[str, ...]) -> Iterator[str]:
     if element.opaque and not element.ours:
         return
     here = (*path, element.name)

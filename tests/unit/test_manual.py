@@ -7,12 +7,13 @@ import subprocess
 import pytest
 
 from osr_boot import manual, vocabulary
+from osr_boot.words import Kind
 
 
 def test_every_word_of_ours_is_on_it() -> None:
     page = manual.page()
 
-    def look(element: vocabulary.Element) -> None:
+    def look(element: Kind) -> None:
         if element.opaque and not element.ours:
             return
         assert f'/{element.name}"\n' in page or f'"{element.name}"\n' in page

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from osr_boot import clusterconf, schema, vocabulary
+from osr_boot.words import Kind
 
 CASES = sorted((Path(__file__).parents[1] / "golden/findings").glob("*.conf"))
 # What is wrong with words, and not with values, the schema sees as well: an editor shows it while one types.
@@ -69,7 +70,7 @@ def test_what_the_walk_overlooks_is_found_all_the_same(monkeypatch: pytest.Monke
 def test_every_word_of_ours_is_in_it() -> None:
     text = schema.text()
 
-    def words(element: vocabulary.Element) -> set[str]:
+    def words(element: Kind) -> set[str]:
         below = set().union(*(words(child) for child in element.children)) if element.children else set()
         return {element.name} | {attribute.name for attribute in element.attributes} | below
 

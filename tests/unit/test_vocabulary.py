@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from osr_boot import vocabulary
-from osr_boot.vocabulary import CLUSTER, Element, nearest
+from osr_boot.vocabulary import CLUSTER
+from osr_boot.words import Kind, nearest
 
 
-def elements(element: Element = CLUSTER) -> Iterator[Element]:
+def elements(element: Kind = CLUSTER) -> Iterator[Kind]:
     yield element
     for child in element.children:
         yield from elements(child)
@@ -20,7 +21,7 @@ def test_one_name_means_one_thing() -> None:
 
 
 @pytest.mark.parametrize("element", [element for element in elements() if not element.opaque], ids=lambda e: e.name)
-def test_attributes_are_named_once(element: Element) -> None:
+def test_attributes_are_named_once(element: Kind) -> None:
     names = [attribute.name for attribute in element.attributes]
     assert len(names) == len(set(names))
     assert all(element.attribute(name) for name in names)
