@@ -136,9 +136,9 @@ class Cluster(Value):
     """cman's figure, 0 if there is none; never given to corosync"""
     line: int = 0
     """where it begins in cluster.conf, 0 if that is unknown"""
-    o2cb: O2cb = O2cb()
     totem: tuple[str, ...] = ()
     """of corosync, `token 3000`: transport and timeouts"""
+    o2cb: O2cb = O2cb()
 
 
 class Selection(Value):

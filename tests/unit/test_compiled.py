@@ -60,6 +60,7 @@ FULL = Cluster(
     True,
     1,
     2,
+    ("token 3000",),
     O2cb(("77D95EF51C0149D2823674FCC162CF8B",), 61, 60_000, 3_000, 4_000),
 )
 TEXT = compiled.dump(FULL)
