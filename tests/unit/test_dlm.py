@@ -236,7 +236,7 @@ def test_a_disk_of_another(data: bytes, message: str, hint: str) -> None:
 
 
 def test_totem_of_cluster_conf_reaches_corosync() -> None:
-    totem = '<totem transport="udpu" token="3000" keyfile="/x"/>'
-    cluster, _ = clusterconf.parse(Path(GOOD).read_bytes().replace(b"<clusternodes>", f"{totem}<clusternodes>".encode()))
+    totem = b'<totem transport="udpu" token="3000" keyfile="/x"/>'
+    cluster, _ = clusterconf.parse(Path(GOOD).read_bytes().replace(b"<clusternodes>", totem + b"<clusternodes>"))
     assert cluster.totem == ("transport udpu", "token 3000")
     assert compiled.load(compiled.dump(cluster)).totem == cluster.totem

@@ -125,6 +125,9 @@ CASES = (
     Case("gfs2", "two nodes from one GFS2 disk; corosync and dlm_controld outlive the initrd and leave in order",
          nodes=("node1", "node2"), conf=shareddisks.GFS2, suite=CLUSTERED, disks=shareddisks.gfs2,
          checks=(shareddisks.installed, healthy, shareddisks.gfs2_is_mounted, shared_and_private)),
+    Case("gfs2-reboot", "one of two GFS2 nodes reboots while the other writes", nodes=("node1", "node2"),
+         conf=shareddisks.GFS2, suite=CLUSTERED, disks=shareddisks.gfs2, reboots=True,
+         checks=(shareddisks.installed, shareddisks.one_reboots_while_the_other_writes, healthy, shareddisks.left_in_order)),
     # --- links of every kind
     Case("two-links", "two links, the second in a network of its own; names and name servers", macs=BOTH, conf=networks.TWO,
          prepare=(networks.network("10.78.0.1/24"),),

@@ -8,6 +8,7 @@ from tests import project
 from tests.lab import shared_disk
 from tests.lab.lab import Lab, cluster_conf
 from tests.lab.machine import Disk
+from tests.vm import scenes
 from tests.vm.case import Booted
 
 ROOT = f"LABEL={shared_disk.LABEL}"
@@ -16,6 +17,8 @@ GFS2_ROOT = f"LABEL={shared_disk.CLUSTER}:{shared_disk.LABEL}"
 GFS2 = cluster_conf(fstype="gfs2", root=GFS2_ROOT).replace(
     "  <clusternodes>", '  <cman two_node="1" expected_votes="1"/>\n  <clusternodes>'
 )
+PAUSE = 20.0
+"""seconds that a node may be unable to write while another leaves; a dead one would be waited for without end"""
 
 
 def ocfs2(lab: Lab) -> tuple[Disk, ...]:
@@ -61,3 +64,34 @@ def gfs2_is_mounted(booted: Booted) -> None:
         assert "members       1 2" in node.run("dlm_tool ls")
         assert node.run("systemctl is-active corosync dlm").split() == ["active", "active"]
         assert node.run("pgrep -c -f @corosync").strip() == "1"
+
+
+_WRITER = """
+import os, time
+file = os.open("/root/osr-writer", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+last, longest = time.monotonic(), 0.0
+while not os.path.exists("/run/osr-enough"):
+    now = time.monotonic()
+    longest, last = max(longest, now - last), now
+    os.pwrite(file, b"%.1f\\\\n" % longest, 0)
+    os.fsync(file)
+    time.sleep(0.1)
+"""
+
+
+def one_reboots_while_the_other_writes(booted: Booted) -> None:
+    """A node that reboots leaves: the other goes on writing, and it comes back as itself."""
+    other = booted.nodes["node2"]
+    other.run(f"printf '{_WRITER}' > /run/osr-writer.py; systemd-run -q --unit=writer python3 /run/osr-writer.py")
+    scenes.reboot(booted)
+    other.run("touch /run/osr-enough; while systemctl is-active -q writer; do sleep 0.2; done", timeout=60)
+    pause = float(other.run("cat /root/osr-writer"))
+    assert pause < PAUSE, f"the other node could not write for {pause:.0f} s"
+
+
+def left_in_order(booted: Booted) -> None:
+    """The node that stayed has seen the other leave, and never taken it for dead."""
+    log = booted.nodes["node2"].run("journalctl -b -o cat -t corosync")
+    assert "Members left: 1" in log, log
+    assert "Failed to receive the leave message" not in log, log
+    assert "fence" not in booted.nodes["node2"].run("dlm_tool ls")
