@@ -26,8 +26,8 @@ _LAST = "/shutdown"
 _HOOKS = ("/lib/dracut/hooks", "/var/lib/dracut/hooks")
 _LISTS = {"shutdown": SHUTDOWN_LIST, "services": services.LIST}
 
-# Links, where /usr is merged.
-_MERGED = ("/bin", "/sbin", "/lib", "/lib64")
+# Links that paths of programs lead through, and where their process ids are expected.
+_LINKS = ("/bin", "/sbin", "/lib", "/lib64", "/var/run")
 
 
 def main(words: Sequence[str]) -> int:
@@ -36,13 +36,13 @@ def main(words: Sequence[str]) -> int:
     shell = os.path.realpath(f"{image}/bin/sh")  # the image's shell need not be this machine's
     paths = [shell[len(os.path.realpath(image)) :], *map(_program, programs)]
     last = (_LAST,) if what == "shutdown" else ()
-    plain = ["/bin/sh", *(_scripts(image, dracut) if last else ("/var/run",))]
+    scripts = ["/bin/sh", *(_scripts(image, dracut) if last else ())]
+    links = [path for path in _LINKS if os.path.islink(f"{image}{path}")]
     target = f"{image}{_LISTS[what]}"
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(target, "a+", encoding="utf-8") as file:
         file.seek(0)
-        found = map(_placed, (*plain, *_linked_too(paths)))
-        named = {*file.read().splitlines(), *found, *filter(os.path.islink, _MERGED)}
+        named = {*file.read().splitlines(), *links, *map(_placed, (*scripts, *_linked_too(paths)))}
         file.truncate(0)
         file.write("".join(f"{path}\n" for path in (*sorted(named - {_LAST}), *last)))
     return 0

@@ -77,8 +77,8 @@ class StartService(Operation):
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """See Operation."""
         load = (("modprobe", self.module),) if self.module else ()
-        start = ("unshare", "--mount", "--propagation", "private", LAUNCHER, self.root, self.program, *self.arguments)
-        return (*load, start)
+        apart = ("unshare", "--mount", "--propagation", "private")
+        return (*load, (*apart, "sh", LAUNCHER, self.root, self.program, *self.arguments))
 
     def execute(self, system: System) -> str:
         """See Operation. Raises OsrError if it has not begun its work in time."""
