@@ -14,9 +14,9 @@ from tests.vm.case import Booted
 ROOT = f"LABEL={shared_disk.LABEL}"
 OCFS2 = cluster_conf(fstype="ocfs2", root=ROOT)
 GFS2_ROOT = f"LABEL={shared_disk.CLUSTER}:{shared_disk.LABEL}"
-GFS2 = cluster_conf(fstype="gfs2", root=GFS2_ROOT).replace(
-    "  <clusternodes>", '  <cman two_node="1" expected_votes="1"/>\n  <clusternodes>'
-)
+# An emulated machine beside others may be silent for longer than corosync's own 3 s.
+QUORUM = '  <cman two_node="1" expected_votes="1"/>\n  <totem token="30000"/>\n'
+GFS2 = cluster_conf(fstype="gfs2", root=GFS2_ROOT).replace("  <clusternodes>", f"{QUORUM}  <clusternodes>")
 PAUSE = 20.0
 """seconds that a node may be unable to write while another leaves; a dead one would be waited for without end"""
 
