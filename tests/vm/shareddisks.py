@@ -73,7 +73,7 @@ last, longest = time.monotonic(), 0.0
 while not os.path.exists("/run/osr-enough"):
     now = time.monotonic()
     longest, last = max(longest, now - last), now
-    os.pwrite(file, b"%.1f\\\\n" % longest, 0)
+    os.pwrite(file, b"%.1f\\n" % longest, 0)
     os.fsync(file)
     time.sleep(0.1)
 """
