@@ -54,11 +54,12 @@ def status_lines(
     root: tuple[str, str, str],
     stale: str = "",
     bound: Sequence[tuple[str, str]] = (),
+    cluster: Sequence[tuple[str, str]] = (),
 ) -> Iterator[str]:
     """Yield how the boot went: `root` is source, type and options of what is mounted as root.
 
     `stale` says in words how the root's cluster.conf is another now than the one that was booted with; `bound` are
-    (path, what of the root is bound there), as it is now.
+    (path, what of the root is bound there), as it is now; `cluster` is what its stack says: (word, text).
     """
     node = report.get("node")
     if node:
@@ -72,6 +73,8 @@ def status_lines(
     source, fstype, options = root
     version = next((f", {word}" for word in options.split(",") if word.startswith("vers=")), "")
     yield f"root     {source} ({fstype}{version})"
+    for word, text in cluster:
+        yield f"{word:8} {text}"
     for path, what in bound:
         yield f"bound    {path} from {what}"
     for stage, outcome in report.get("stages", {}).items():

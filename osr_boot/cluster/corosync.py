@@ -46,8 +46,10 @@ class WaitQuorum(Operation):
         begin = system.uptime()
         word = begin
         while True:
-            quorate, there = self._ask(system)
+            quorate, there = ask(system)
             if quorate:
+                # Others may have come late, and the disk is not to be given up for that.
+                system.deadline += system.uptime() - begin
                 return f"{len(there)} of {len(self.nodes)} nodes"
             now = system.uptime()
             missing = ", ".join(name for name, nodeid in self.nodes if nodeid not in there)
@@ -59,16 +61,17 @@ class WaitQuorum(Operation):
                 word += _WORD
             system.pause(0.5)
 
-    def _ask(self, system: System) -> tuple[bool, set[int]]:
-        """Return whether there is a quorum, and the ids of the nodes that are there."""
-        try:
-            return True, present(system.run(_STATUS))
-        except CommandFailed as error:
-            if error.status == NOT_QUORATE:
-                return False, present(error.output)
-            if error.status == 1:  # corosync has only begun
-                return False, set()
-            raise
+
+def ask(system: System) -> tuple[bool, set[int]]:
+    """Return whether there is a quorum, and the ids of the nodes that are there. Raises CommandFailed."""
+    try:
+        return True, present(system.run(_STATUS))
+    except CommandFailed as error:
+        if error.status == NOT_QUORATE:
+            return False, present(error.output)
+        if error.status == 1:  # corosync has only begun, or has ended
+            return False, set()
+        raise
 
 
 def present(text: str) -> set[int]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from osr_boot.model import Cluster, Cmdline, Node
     from osr_boot.ops import Operation
+    from osr_boot.system import System
 
 MODULES = ("configfs", "dlm")
 PROGRAMS = ("modprobe", "mount", "chroot", "unshare", "corosync-quorumtool")
@@ -53,6 +54,29 @@ def peers(cluster: Cluster, node: Node) -> tuple[str, ...]:
 def stand_ins() -> tuple[tuple[str, str], ...]:
     """Return drop-ins with which the running system takes its own units for started."""
     return tuple((f"/run/systemd/system/{unit}.d/00-osr.conf", _STAND_IN) for unit in _UNITS)
+
+
+def status(system: System) -> Iterator[tuple[str, str]]:
+    """Yield what a person wants to know of the running services: (word, text)."""
+    quorate, there = corosync.ask(system)
+    members = f"nodes {', '.join(map(str, sorted(there)))}" if there else "corosync does not answer"
+    yield "quorum", f"{'yes' if quorate else 'no'}: {members}"
+    for name, nodes in lockspaces(system.run(("dlm_tool", "ls"))):
+        yield "locks", f"lockspace {name}: nodes {nodes}"
+    for name in system.names("/sys/fs/gfs2"):
+        journal = system.read(f"/sys/fs/gfs2/{name}/lock_module/jid").strip()
+        yield "journal", f"{journal} of {name}"
+
+
+def lockspaces(text: str) -> Iterator[tuple[str, str]]:
+    """Yield (name, ids of its nodes) of what `dlm_tool ls` lists."""
+    name = ""
+    for line in text.splitlines():
+        word, _, rest = line.partition(" ")
+        if word == "name":
+            name = rest.strip()
+        elif word == "members":
+            yield name, ", ".join(rest.split())
 
 
 def configuration(cluster: Cluster) -> str:

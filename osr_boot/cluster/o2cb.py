@@ -21,6 +21,8 @@ MODULES = ("configfs", "ocfs2_nodemanager", "ocfs2_dlm", "ocfs2_stack_o2cb")
 PROGRAMS = ("modprobe", "mount", "o2cb")
 CONFIGFS = "/sys/kernel/config"
 CONFIG = "/etc/ocfs2/cluster.conf"
+_UUID = 32
+"""letters of a heartbeat region's name"""
 LARGEST_ID = 254
 """source: O2NM_MAX_NODES in fs/ocfs2/cluster/ocfs2_nodemanager.h of the kernel: numbers 0 to 254"""
 
@@ -105,6 +107,14 @@ def peers(cluster: Cluster, node: Node) -> tuple[str, ...]:
 def stand_ins() -> tuple[tuple[str, str], ...]:
     """Return nothing: the kernel has it all, and registering the same cluster again changes nothing."""
     return ()
+
+
+def status(system: System) -> Iterator[tuple[str, str]]:
+    """Yield what a person wants to know of the running stack: (word, text)."""
+    for name in system.names(f"{CONFIGFS}/cluster"):
+        nodes = ", ".join(system.names(f"{CONFIGFS}/cluster/{name}/node"))
+        beats = [one for one in system.names(f"{CONFIGFS}/cluster/{name}/heartbeat") if len(one) == _UUID]
+        yield "o2cb", f"cluster {name}: nodes {nodes}; heartbeat on {len(beats)} disks"
 
 
 def members(cluster: Cluster) -> Iterator[tuple[Node, str]]:

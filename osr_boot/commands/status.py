@@ -6,11 +6,13 @@ import os
 import sys
 
 from osr_boot import terminal
-from osr_boot.errors import OsrError
+from osr_boot.errors import CommandFailed, ConfigError, OsrError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+
+    from osr_boot.system import System
 
 HELP = "on a booted node: who am I, from what root, how the boot went"
 
@@ -39,15 +41,30 @@ def run(options: argparse.Namespace) -> int:
     if configuration.get("from") in ("image", "archive"):
         known = (configuration[key] for key in ("config_version", "size", "digest"))
         stale = difference(system, PATH, *known)
+    cluster = _cluster(system, root[1])
     if options.json:
         import json
 
         source, fstype, mount_options = root
         report["stale"] = stale
         report["root"] = {"source": source, "fstype": fstype, "options": mount_options}
+        report["cluster"] = [{"what": word, "is": text} for word, text in cluster]
         report["bound"] = [{"target": target, "source": source} for target, source in bound]
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
         return 0
-    for line in explain.status_lines(report, root, stale, bound):
+    for line in explain.status_lines(report, root, stale, bound, cluster):
         sys.stdout.write(f"{terminal.lines(line)}\n")
     return 0
+
+
+def _cluster(system: System, fstype: str) -> tuple[tuple[str, str], ...]:
+    """Return what the cluster stack of the root says, (word, text); nothing where the root has none."""
+    from osr_boot import cluster, filesystems
+
+    try:
+        stack = filesystems.find(fstype).stack
+        return tuple(cluster.find(stack).status(system)) if stack else ()
+    except ConfigError:  # a root that dracut mounts may be of any kind
+        return ()
+    except CommandFailed as error:
+        return (("warning", error.message),)

@@ -17,8 +17,8 @@ _REMEDIES = {
     "wrong fs type": "`blkid` shows what is on the disk; fstype and mountopts must fit",
     "unknown filesystem": "the image has no driver for it: rebuild it for this kernel",
     "already mounted": "another part of this boot has mounted it: is root= given, or the disk in the image's fstab?",
-    "Transport endpoint is not connected": "a node that has the disk mounted is not reached: does a firewall drop its "
-    "o2cb port (TCP 7777)?",
+    "Transport endpoint is not connected": "a node that has the disk mounted is not reached: does a firewall drop the "
+    "port of o2cb (TCP 7777) or dlm (TCP 21064)?",
     "No space left on device": "more nodes than the filesystem has slots or journals: add some",
     "write-protected": 'the disk can only be read: give it mountopts="ro", or take its write protection away',
 }

@@ -240,3 +240,37 @@ def test_totem_of_cluster_conf_reaches_corosync() -> None:
     cluster, _ = clusterconf.parse(Path(GOOD).read_bytes().replace(b"<clusternodes>", totem + b"<clusternodes>"))
     assert cluster.totem == ("transport udpu", "token 3000")
     assert compiled.load(compiled.dump(cluster)).totem == cluster.totem
+
+
+# as dlm_tool 4.2.0 prints it
+LOCKSPACES = """dlm lockspaces
+name          shared-root
+id            0x3f5ad2b4
+flags         0x00000000
+change        member 2 joined 1 remove 0 failed 0 seq 2,2
+members       1 2
+
+"""
+
+
+def test_what_the_running_services_say() -> None:
+    files = {"/sys/fs/gfs2/demo:root/lock_module/jid": "1\n"}
+    system = Dry(files, answers={"corosync-quorumtool": BOTH, "dlm_tool ls": LOCKSPACES})
+    said = [
+        ("quorum", "yes: nodes 1, 2"),
+        ("locks", "lockspace shared-root: nodes 1, 2"),
+        ("journal", "1 of demo:root"),
+    ]
+    assert list(dlm.status(system)) == said
+
+
+def test_a_dead_corosync_is_said() -> None:
+    dead = CommandFailed("x", status=1, output="Cannot initialize QUORUM service")
+    assert next(dlm.status(Dry(answers={"corosync-quorumtool": dead}))) == ("quorum", "no: corosync does not answer")
+
+
+def test_the_wait_for_others_is_no_reason_to_give_the_disk_up() -> None:
+    system = Dry(answers={"corosync-quorumtool": ALONE}, deadline=150)
+    system.on_pause = lambda m: m.answers.update({"corosync-quorumtool": BOTH}) if m.clock > 400 else None
+    wait(system)
+    assert system.deadline - system.clock == pytest.approx(150)

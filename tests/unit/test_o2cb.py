@@ -157,3 +157,10 @@ def test_a_disk_of_another(data: bytes, message: str, hint: str) -> None:
     with pytest.raises(OsrError, match=message) as caught:
         check(data)
     assert hint in caught.value.hint
+
+
+def test_what_the_running_stack_says() -> None:
+    below = "/sys/kernel/config/cluster/demo"
+    files = {f"{below}/node/node1/num": "1", f"{below}/node/node2/num": "2", f"{below}/heartbeat/{REGION}/dev": "vda"}
+    system = Dry({**files, f"{below}/heartbeat/dead_threshold": "31"})
+    assert list(o2cb.status(system)) == [("o2cb", "cluster demo: nodes node1, node2; heartbeat on 1 disks")]

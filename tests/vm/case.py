@@ -129,7 +129,7 @@ def run(case: Case) -> dict[str, float]:
             check(booted)
         times["checked"] = time.monotonic() - begin
         if case.osr:
-            times["off"] = max(must_power_off(booted, name) for name in case.nodes)
+            times["off"] = max(must_power_off(booted, name) for name in nodes)
         return times
 
 

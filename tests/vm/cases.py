@@ -128,6 +128,12 @@ CASES = (
     Case("gfs2-reboot", "one of two GFS2 nodes reboots while the other writes", nodes=("node1", "node2"),
          conf=shareddisks.GFS2, suite=CLUSTERED, disks=shareddisks.gfs2, reboots=True,
          checks=(shareddisks.installed, shareddisks.one_reboots_while_the_other_writes, healthy, shareddisks.left_in_order)),
+    Case("gfs2-no-quorum", "a GFS2 node waits for the other, says so, and goes on when it comes", conf=shareddisks.GFS2,
+         suite=CLUSTERED, disks=shareddisks.gfs2, during=shareddisks.second_comes_late,
+         checks=(shareddisks.installed, healthy, shareddisks.gfs2_is_mounted)),
+    Case("gfs2-quorum-timeout", "rd.osr.quorum_timeout: a GFS2 node that nobody joins says who is missing and gives up",
+         conf=shareddisks.GFS2, suite=CLUSTERED, disks=shareddisks.gfs2, append="rd.osr.quorum_timeout=15",
+         refuses=(r"waiting for the quorum since 10 s; missing: node2", LAST, r"no quorum after 15 s; missing: node2")),
     # --- links of every kind
     Case("two-links", "two links, the second in a network of its own; names and name servers", macs=BOTH, conf=networks.TWO,
          prepare=(networks.network("10.78.0.1/24"),),

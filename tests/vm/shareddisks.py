@@ -9,7 +9,7 @@ from tests.lab import shared_disk
 from tests.lab.lab import Lab, cluster_conf
 from tests.lab.machine import Disk
 from tests.vm import scenes
-from tests.vm.case import Booted
+from tests.vm.case import UP, Booted, image_of
 
 ROOT = f"LABEL={shared_disk.LABEL}"
 OCFS2 = cluster_conf(fstype="ocfs2", root=ROOT)
@@ -63,7 +63,16 @@ def gfs2_is_mounted(booted: Booted) -> None:
         assert "Quorate:          Yes" in quorum, quorum
         assert "members       1 2" in node.run("dlm_tool ls")
         assert node.run("systemctl is-active corosync dlm").split() == ["active", "active"]
-        assert node.run("pgrep -c -f @corosync").strip() == "1"
+        assert node.run("pgrep -c -x @corosync").strip() == "1"
+        status = node.run("osr status")
+        assert "quorum   yes: nodes 1, 2\nlocks    lockspace shared-root: nodes 1, 2\njournal  " in status, status
+
+
+def second_comes_late(booted: Booted) -> None:
+    """One node alone waits and says for whom; it goes on when the other comes."""
+    booted.node.console.wait_for(r"waiting for the quorum since 20 s; missing: node2", UP)
+    image, disks = image_of(booted.case), booted.node.spec.disks
+    booted.nodes["node2"] = booted.lab.node("node2", image, booted.case.append, disks=disks)
 
 
 _WRITER = """
