@@ -8,7 +8,7 @@ talked about, not to be booted.
 
 from __future__ import annotations
 
-from osr_boot import document, excerpt, nics, pending, spelling, validate, values
+from osr_boot import document, excerpt, fencing, nics, pending, spelling, validate, values
 from osr_boot.digest import digest
 from osr_boot.errors import ConfigError
 from osr_boot.model import Cluster, Dmi, Finding, Node, O2cb, RootVolume, Selection
@@ -31,10 +31,13 @@ LARGEST_ID = 2**31 - 1
 """source: corosync.conf(5), nodeid: 32 bits, of which DLM takes 31"""
 
 
-def read(path: str, selection: Selection | None = None) -> tuple[Cluster, tuple[Finding, ...]]:
+def read(
+    path: str, selection: Selection | None = None, *, secrets: bool = False
+) -> tuple[Cluster, tuple[Finding, ...]]:
     """Return the cluster of a file and all findings, sorted by line. Raises ConfigError if it cannot be opened.
 
     With a selection only those nodes are read and checked that it may mean; all if it means none, or is contested.
+    `secrets`: what fence agents want to know comes along, whatever it is.
     """
     try:
         with open(path, "rb") as file:
@@ -45,19 +48,23 @@ def read(path: str, selection: Selection | None = None) -> tuple[Cluster, tuple[
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{path}: cannot be read: {reason}", hint="name a file that you may read") from None
-    return parse(data, source=path, selection=selection)
+    return parse(data, source=path, selection=selection, secrets=secrets)
 
 
-def parse(data: bytes, *, source: str = "", selection: Selection | None = None) -> tuple[Cluster, tuple[Finding, ...]]:
-    """Return the cluster of a document and all findings, sorted by line; for a selection see `read`."""
+def parse(
+    data: bytes, *, source: str = "", selection: Selection | None = None, secrets: bool = False
+) -> tuple[Cluster, tuple[Finding, ...]]:
+    """Return the cluster of a document and all findings, sorted by line; for a selection and secrets see `read`."""
     if selection:
-        cluster, found = _parse(excerpt.of(data, selection), data, source, selection)
+        cluster, found = _parse(excerpt.of(data, selection), data, source, selection, secrets)
         if cluster.nodes and excerpt.is_alone(data, cluster.nodes):
             return cluster, found
-    return _parse(data, data, source, None)
+    return _parse(data, data, source, None, secrets)
 
 
-def _parse(part: bytes, data: bytes, source: str, selection: Selection | None) -> tuple[Cluster, tuple[Finding, ...]]:
+def _parse(
+    part: bytes, data: bytes, source: str, selection: Selection | None, secrets: bool
+) -> tuple[Cluster, tuple[Finding, ...]]:
     """Return the cluster and the findings of a part of the document `data`."""
     try:
         root = document.parse(part)
@@ -70,7 +77,7 @@ def _parse(part: bytes, data: bytes, source: str, selection: Selection | None) -
         )
     if selection:
         excerpt.prune(root, selection)
-    reader = Reader()
+    reader = Reader(secrets=secrets)
     cluster = Cluster(source=source)
     try:
         reader.extend(spelling.findings(root))
@@ -96,7 +103,10 @@ class _Enough(Exception):
 class Reader:
     """Makes values of elements and collects what is wrong with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, secrets: bool) -> None:
+        self.secrets = secrets
+        self.devices: dict[str, Element] = {}
+        """fence devices by their names"""
         self.found: list[Finding] = []
         self.doubtful: set[int] = set()
         """lines of the nodes that have an error: what they lack may be what could not be read"""
@@ -132,6 +142,7 @@ class Reader:
             self.extend((Finding(root.line, "warning", "cluster", "has no config_version", hint),))
         if not root.attributes.get("name"):
             self.extend((Finding(root.line, "warning", "cluster", "has no name", 'add name="..."'),))
+        self.devices = fencing.devices(root)
         nodes = [node for group in root.all("clusternodes") for node in group.all("clusternode")]
         if not nodes:
             self.error(root, "cluster", "has no node", "add <clusternodes> with a <clusternode> for each machine")
@@ -188,7 +199,6 @@ class Reader:
         nodeid = self.value(element, place, "nodeid", lambda text: values.number(text, 1, LARGEST_ID), 0)
         votes = self.value(element, place, "votes", lambda text: values.number(text, 0, 65535), 1)
         port = self.value(element, place, "tcp_port", lambda text: values.number(text, 1, 65535), Node.tcp_port)
-        fence = element.first("fence")
         info = element.first("com_info")
         if info is None:
             hint = "add <com_info> with <rootvolume name= fstype=/> and <eth name= mac= ip= mask=/>"
@@ -205,7 +215,7 @@ class Reader:
             hostname=self.value(hostname, f"{place}, hostname", "name", values.host_name, "") if hostname else "",
             votes=votes,
             tcp_port=port,
-            fenced=fence is not None and any(method.children for method in fence.all("method")),
+            fences=tuple(fencing.fences(element, self.devices, secrets=self.secrets)),
             dmi=self.dmi(dmi, f"{place}, dmi") if dmi else Dmi(),
             line=element.line,
         )

@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Dmi, Nic, Node, O2cb, RootVolume
+from osr_boot.model import Cluster, Dmi, Fence, Nic, Node, O2cb, RootVolume
 from osr_boot.value import replace
 
 TYPE_CHECKING = False
@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 FORMAT = 1
 _HINT = "make it again with `osr compile`, and the image with dracut"
 _TYPES: dict[str, Any] = {"str": str, "int": int, "bool": bool}
-_VALUES: dict[str, Any] = {"tuple[Nic, ...]": Nic, "RootVolume | None": RootVolume, "Dmi": Dmi, "O2cb": O2cb}
+_VALUES: dict[str, Any] = {
+    "tuple[Nic, ...]": Nic,
+    "tuple[Fence, ...]": Fence,
+    "RootVolume | None": RootVolume,
+    "Dmi": Dmi,
+    "O2cb": O2cb,
+}
 
 
 def dump(cluster: Cluster) -> str:
@@ -175,11 +181,13 @@ def _value(kind: type, plain: object) -> Any:
         raise ConfigError(f"the compiled cluster lacks a value in a {kind.__name__}", hint=_HINT) from None
 
 
-_KINDS: dict[type, dict[str, str]] = {kind: kind.__fields__ for kind in (Cluster, Node, Nic, RootVolume, Dmi, O2cb)}
+_KINDS: dict[type, dict[str, str]] = {
+    kind: kind.__fields__ for kind in (Cluster, Node, Nic, Fence, RootVolume, Dmi, O2cb)
+}
 # What has no default is always written, even where it is empty.
 _DEFAULTS: dict[type, dict[str, Any]] = {
     type(value): {field: item for field, item in vars(value).items() if field not in ("name", "nodeid", "fstype")}
-    for value in (Node("", 0), Nic(""), RootVolume("", ""))
+    for value in (Node("", 0), Nic(""), Fence(""), RootVolume("", ""))
 }
 _DEFAULTS[Dmi] = vars(Dmi())
 _DEFAULTS[O2cb] = vars(O2cb())

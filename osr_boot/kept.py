@@ -26,6 +26,16 @@ _LAST = "/shutdown"
 _HOOKS = ("/lib/dracut/hooks", "/var/lib/dracut/hooks")
 _LISTS = {"shutdown": SHUTDOWN_LIST, "services": services.LIST}
 
+# Fence agents know -o metadata; source: the fence agents' API. What they print is not ours to read.
+_PROBE = """
+import contextlib, io, runpy, sys
+sys.argv = [sys.argv[1], "-o", "metadata"]
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+    runpy.run_path(sys.argv[0], run_name="__main__")
+files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
+print("".join(f"{file}\\n" for file in sorted(files - {""}) if file.startswith("/")), end="", file=sys.__stdout__)
+"""
+
 # Links that paths of programs lead through, and where their process ids are expected.
 _LINKS = ("/bin", "/sbin", "/lib", "/lib64", "/var/run")
 
@@ -77,13 +87,35 @@ def _placed(path: str) -> str:
 
 
 def _linked(path: str) -> list[str]:
-    """Return the libraries that a program is linked with, none for a script or a program without any."""
+    """Return the libraries that a program is linked with; for a script what it is run by, and with."""
+    if script := _interpreter(path):
+        modules = _modules(path, script) if "python" in os.path.basename(script) else []
+        return [
+            script,
+            *(part for one in (script, *modules) if not one.endswith(".py") for part in _linked(one)),
+            *modules,
+        ]
     try:
         return re.findall(r"(/\S+) \(0x", Linux().run(("ldd", path)))
     except CommandFailed as error:
         if error.status == 1:
             return []
         raise
+
+
+def _interpreter(path: str) -> str:
+    """Return the program that runs a script, empty for what is none."""
+    with open(path, "rb") as file:
+        first = file.readline(256)
+    words = first[2:].decode(errors="replace").split() if first.startswith(b"#!") else []
+    if words and words[0].endswith("/env"):
+        return _program(words[-1])
+    return words[0] if words else ""
+
+
+def _modules(path: str, python: str) -> list[str]:
+    """Return the files that a fence agent in Python loads, seen by asking it for its description."""
+    return Linux().run((python, "-B", "-c", _PROBE, path)).split("\n")[:-1]
 
 
 if __name__ == "__main__":

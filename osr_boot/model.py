@@ -80,6 +80,20 @@ class Dmi(Value):
     chassis_asset_tag: str = ""
 
 
+class Fence(Value):
+    """A fence device that ends a node (`fence/method/device`, with its `fencedevice`)."""
+
+    name: str
+    agent: str = ""
+    """the program"""
+    method: int = 1
+    """number of the method that it belongs to; all devices of a method must succeed"""
+    options: tuple[str, ...] = ()
+    """`ipaddr=10.0.0.5`"""
+    left_out: tuple[str, ...] = ()
+    """names of attributes that may be secrets, and have not come along"""
+
+
 class Node(Value):
     """One `clusternode`. `line` is where it begins in cluster.conf, 0 if that is unknown."""
 
@@ -93,8 +107,8 @@ class Node(Value):
     """of quorum"""
     tcp_port: int = 7777
     """of o2cb"""
-    fenced: bool = False
-    """True: cluster.conf says how the others make sure that it is dead"""
+    fences: tuple[Fence, ...] = ()
+    """how the others make sure that it is dead"""
     dmi: Dmi = Dmi()
     line: int = 0
 

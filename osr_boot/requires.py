@@ -70,7 +70,15 @@ def of(cluster: Cluster | None) -> Needs:
     clients = CLIENTS[4] if "dhcp" in asked else ()
     clients6 = CLIENTS[6] if "dhcp6" in asked else ()
     shutdown = tuple(sorted({program for kind in kinds for program in kind.shutdown}))
-    services = tuple(sorted({program for kind in kinds for program in kind.services}))
+    services = {program for kind in kinds for program in kind.services}
+    if services and cluster:
+        services |= {fence.agent for node in cluster.nodes for fence in node.fences}
     return Needs(
-        tuple(sorted(modules)), tuple(sorted(drivers)), tuple(sorted(programs)), clients, clients6, shutdown, services
+        tuple(sorted(modules)),
+        tuple(sorted(drivers)),
+        tuple(sorted(programs)),
+        clients,
+        clients6,
+        shutdown,
+        tuple(sorted(services)),
     )

@@ -141,6 +141,8 @@ COM_INFO = Kind(
     ),
 )
 
+_DEVICE = Attribute("name", "name of the fence device")
+
 CLUSTERNODE = Kind(
     "clusternode",
     "a node",
@@ -156,7 +158,13 @@ CLUSTERNODE = Kind(
             "fence",
             "how the node is fenced",
             children=(
-                Kind("method", "one way to fence it", children=(_foreign("device", ""),), ours=False, many=True),
+                Kind(
+                    "method",
+                    "one way to fence it",
+                    children=(Kind("device", "one of its devices", (_DEVICE,), ours=False, many=True),),
+                    ours=False,
+                    many=True,
+                ),
             ),
             ours=False,
         ),
@@ -210,7 +218,20 @@ CLUSTER = Kind(
             ),
             ours=False,
         ),
-        _foreign("fencedevices", "fence devices"),
+        Kind(
+            "fencedevices",
+            "fence devices",
+            children=(
+                Kind(
+                    "fencedevice",
+                    "one of them, and what its agent wants to know",
+                    (_DEVICE, Attribute("agent", "the program that ends a node: `fence_...`")),
+                    ours=False,
+                    many=True,
+                ),
+            ),
+            ours=False,
+        ),
         # The other children of /cluster; source: cluster.rng of Red Hat's cluster-3.
         *(
             _foreign(name, "")

@@ -44,9 +44,11 @@ osr_firmware() {
 
 # called by dracut
 install() {
-    local _kind _name _clients='' _clients6='' _shutdown='' _services=''
+    local _kind _name _clients='' _clients6='' _shutdown='' _services='' _secrets='' _file
     mkdir -p "$initdir/etc/osr"
-    osr compile "$(osr_conf)" -o "$initdir/etc/osr/cluster.json" \
+    [[ ${osr_secrets-} == yes ]] && _secrets=--secrets
+    # shellcheck disable=SC2086
+    osr compile $_secrets "$(osr_conf)" -o "$initdir/etc/osr/cluster.json" \
         || { dfatal "osr-cluster: $(osr_conf) cannot be used, no image is written"; exit 1; }
     while read -r _kind _name; do
         case $_kind in
@@ -67,6 +69,9 @@ install() {
         inst_multiple $_services || return 1
         # shellcheck disable=SC2086
         osr_keep services $_services
+        while read -r _file; do
+            [[ -e $initdir$_file ]] || inst "$_file" || return 1
+        done < "$initdir/etc/osr/services.list"
         # Of the shutdown, this hook.
         osr_keep shutdown
     fi

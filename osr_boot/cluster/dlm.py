@@ -22,6 +22,8 @@ PROGRAMS = ("modprobe", "mount", "chroot", "unshare", "corosync-quorumtool")
 SERVICES = ("corosync", "dlm_controld", "corosync-quorumtool", "corosync-cfgtool", "dlm_tool")
 ROOT = "/run/osr/services"
 CONFIG = "/etc/dlm/dlm.conf"
+_DELAY = 5
+"""seconds"""
 _OPTIONS = "mode=0755,size=128m"
 # The running system's own units: started, without a second daemon.
 _UNITS = ("corosync.service", "dlm.service")
@@ -85,4 +87,24 @@ def configuration(cluster: Cluster) -> str:
     Without a fence device a dead node is waited for, until somebody says that it is dead (`dlm_tool fence_ack ID`);
     a node that was never there is not, for it holds no lock.
     """
-    return "enable_startup_fencing=0\n"
+    if not all(node.fences for node in cluster.nodes):
+        return "enable_startup_fencing=0\n"
+    return "".join(f"{line}\n" for node in cluster.nodes for line in _devices(node, cluster))
+
+
+def _devices(node: Node, cluster: Cluster) -> Iterator[str]:
+    """Yield what ends a node, in the order in which it is tried.
+
+    Two nodes that have lost each other must not both end the other: the end of the first is delayed where no delay is
+    given, so that it ends the second before.
+    """
+    first = cluster.two_node and node.nodeid == min(one.nodeid for one in cluster.nodes)
+    for number in dict.fromkeys(fence.method for fence in node.fences):
+        together = [fence for fence in node.fences if fence.method == number]
+        for part, fence in enumerate(together, 1):
+            name = f"node{node.nodeid}-{number}" + (f":{part}" if len(together) > 1 else "")
+            given = any(one.startswith("delay=") for one in fence.options)
+            delay = (f"delay={_DELAY}",) if first and not given else ()
+            yield " ".join(("device", name, fence.agent, *fence.options, *delay))
+            yield f"connect {name} node={node.nodeid}"
+            yield ""

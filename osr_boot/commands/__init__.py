@@ -50,10 +50,12 @@ def path_of(options: argparse.Namespace) -> str:
     return f"{root}/{path.lstrip('/')}" if root else path
 
 
-def read(path: str, selection: Selection | None = None) -> tuple[Cluster, tuple[Finding, ...]]:
+def read(
+    path: str, selection: Selection | None = None, *, secrets: bool = False
+) -> tuple[Cluster, tuple[Finding, ...]]:
     """Return a cluster from XML, or from compiled JSON (which has no findings left). Raises ConfigError.
 
-    With a selection, only the nodes that it may mean; all of them if it means none.
+    With a selection, only the nodes that it may mean; all of them if it means none. For secrets see clusterconf.
     """
     from osr_boot import clusterconf, compiled
 
@@ -63,7 +65,7 @@ def read(path: str, selection: Selection | None = None) -> tuple[Cluster, tuple[
     except (OSError, ValueError):
         is_compiled = False  # clusterconf says why
     if not is_compiled:
-        return clusterconf.read(path, selection)
+        return clusterconf.read(path, selection, secrets=secrets)
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             text = file.read()
@@ -73,12 +75,12 @@ def read(path: str, selection: Selection | None = None) -> tuple[Cluster, tuple[
         raise ConfigError(f"{path}: {error.message}", hint=error.hint) from None
 
 
-def usable(path: str, selection: Selection | None = None) -> Cluster:
-    """Return a cluster without errors; its findings go to standard error. For a selection see `read`.
+def usable(path: str, selection: Selection | None = None, *, secrets: bool = False) -> Cluster:
+    """Return a cluster without errors; its findings go to standard error. For a selection and secrets see `read`.
 
     Raises ConfigError.
     """
-    cluster, found = read(path, selection)
+    cluster, found = read(path, selection, secrets=secrets)
     if found:
         from osr_boot import findings
 

@@ -19,6 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command accepts."""
     commands.file_argument(parser)
     parser.add_argument("-o", "--output", metavar="OUT", help="write to OUT instead of standard output")
+    text = "with all that fence agents want to know, passwords too: for an image that nobody else can fetch"
+    parser.add_argument("--secrets", action="store_true", help=text)
     text = "an archive for `initrd=base.img,OUT`: it wins over what the image carries"
     parser.add_argument("--cpio", action="store_true", help=text)
 
@@ -28,7 +30,8 @@ def run(options: argparse.Namespace) -> int:
     from osr_boot import compiled
     from osr_boot.value import replace
 
-    cluster = replace(commands.usable(commands.path_of(options)), appended=options.cpio)
+    found = commands.usable(commands.path_of(options), secrets=options.secrets)
+    cluster = replace(found, appended=options.cpio)
     content = compiled.dump(cluster).encode()
     if options.cpio:
         from osr_boot import archive

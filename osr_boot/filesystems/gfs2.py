@@ -5,6 +5,7 @@ Quorum: corosync's votequorum counts the votes of all nodes; source: `man votequ
 
 from __future__ import annotations
 
+import re
 import struct
 
 from osr_boot.cluster import corosync, dlm, static_addresses
@@ -116,7 +117,7 @@ class Gfs2(Disk):
                 hint = "add ip= and mask= to one of its links that is brought up"
                 yield Problem("error", "has no static address, by which corosync knows a node", hint=hint, node=node)
         yield from _quorum(cluster)
-        unfenced = [node for node in nodes if not node.fenced]
+        unfenced = [node for node in nodes if not node.fences]
         if unfenced:
             count = f" ({len(unfenced):,} nodes)" if len(unfenced) > 1 else ""
             yield Problem(
@@ -125,11 +126,36 @@ class Gfs2(Disk):
                 hint="add <fencedevices>, and <fence><method><device/></method></fence> to each node",
                 node=unfenced[0],
             )
+        yield from _fences(nodes)
 
     @classmethod
     def prepare(cls, volume: RootVolume, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         """See Disk."""
         yield CheckGfs2(volume.name, cluster.name, len(tuple(corosync.members(cluster))))
+
+
+def _fences(nodes: tuple[Node, ...]) -> Iterator[Problem]:
+    """Yield what is wrong with the fence devices, each thing once."""
+    said = set()
+    for node in nodes:
+        for fence in node.fences:
+            problems = []
+            if not re.fullmatch(r"fence_\w+|/[\w./-]+", fence.agent, re.ASCII):
+                hint = f'add <fencedevice name="{fence.name[:60]}" agent="fence_..."/> to <fencedevices>'
+                problems.append(("error", "has no agent, or one that is no program", hint))
+            for option in fence.options:
+                if not re.fullmatch(r"[!-~]+", option):
+                    key = option.partition("=")[0]
+                    hint = "dlm_controld takes words without blanks, in ASCII"
+                    problems.append(("error", f"has something in {key} that cannot be passed on", hint))
+            if fence.left_out:
+                text = f"{', '.join(fence.left_out)} may be secret: in an image only with osr_secrets"
+                hint = 'write osr_secrets="yes" in dracut\'s configuration, and let nobody else fetch the image'
+                problems.append(("warning", text, hint))
+            for severity, message, hint in problems:
+                if (fence.name, message) not in said:
+                    said.add((fence.name, message))
+                    yield Problem(severity, f'fence device "{fence.name[:60]}": {message}', hint=hint, node=node)
 
 
 def _quorum(cluster: Cluster) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ import pytest
 
 from osr_boot import compiled
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Dmi, Nic, Node, O2cb, RootVolume
+from osr_boot.model import Cluster, Dmi, Fence, Nic, Node, O2cb, RootVolume
 from osr_boot.value import replace
 
 FULL = Cluster(
@@ -46,7 +46,7 @@ FULL = Cluster(
             "web1",
             2,
             7778,
-            True,
+            (Fence("ipmi", "fence_ipmilan", 2, ("ipaddr=10.0.0.5",), ("passwd",)),),
             Dmi("4c4c4544-0042", 'a "quoted" \\ serial', "näher"),
             3,
         ),

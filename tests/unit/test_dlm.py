@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from osr_boot import clusterconf, compiled, plan
+from osr_boot import clusterconf, compiled, plan, requires
 from osr_boot.cluster import corosync, dlm
 from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.filesystems.gfs2 import CheckGfs2, superblock
-from osr_boot.model import Cluster, Cmdline, Nic, Node, RootVolume
+from osr_boot.model import Cluster, Cmdline, Fence, Nic, Node, RootVolume
 from osr_boot.ops.services import MakeServiceRoot, StartService
+from osr_boot.value import replace
 from tests.unit.command import GOOD
 
 
@@ -274,3 +275,53 @@ def test_the_wait_for_others_is_no_reason_to_give_the_disk_up() -> None:
     system.on_pause = lambda m: m.answers.update({"corosync-quorumtool": BOTH}) if m.clock > 400 else None
     wait(system)
     assert system.deadline - system.clock == pytest.approx(150)
+
+
+def fenced(*fences: Fence, two_node: bool = True) -> Cluster:
+    first, second = CLUSTER.nodes
+    nodes = (replace(first, fences=fences), replace(second, fences=(Fence("b", "fence_b", options=("port=2",)),)))
+    return replace(CLUSTER, nodes=nodes, two_node=two_node)
+
+
+def test_without_a_fence_device_nobody_is_ended_who_was_never_there() -> None:
+    assert dlm.configuration(CLUSTER) == "enable_startup_fencing=0\n"
+
+
+def test_devices_in_their_order_and_of_two_nodes_the_first_ends_later() -> None:
+    cluster = fenced(
+        Fence("a", "fence_a", 1, ("port=1",)), Fence("b", "fence_b", 1, ("delay=9",)), Fence("c", "fence_c", 2)
+    )
+    assert dlm.configuration(cluster).splitlines() == [
+        "device node1-1:1 fence_a port=1 delay=5", "connect node1-1:1 node=1", "",
+        "device node1-1:2 fence_b delay=9", "connect node1-1:2 node=1", "",
+        "device node1-2 fence_c delay=5", "connect node1-2 node=1", "",
+        "device node2-1 fence_b port=2", "connect node2-1 node=2", "",
+    ]  # fmt: skip
+    assert "delay=5" not in dlm.configuration(fenced(Fence("a", "fence_a"), two_node=False))
+
+
+SECRETIVE = b"""<cluster name="demo" config_version="1">
+<fencedevices>
+<fencedevice name="ipmi" agent="fence_ipmilan" ipaddr="10.0.0.9" passwd="s3cret" login="root"/>
+</fencedevices>
+<clusternodes><clusternode name="node1" nodeid="1">
+<fence><method name="1"><device name="ipmi" port="7"/></method></fence>
+<com_info>
+<rootvolume name="LABEL=demo:root" fstype="gfs2"/>
+<eth name="eth0" mac="52:54:00:00:00:01" ip="10.0.0.1" mask="24"/>
+</com_info></clusternode></clusternodes></cluster>"""
+
+
+def test_secrets_of_a_fence_device_travel_only_where_that_is_asked_for() -> None:
+    cluster, found = clusterconf.parse(SECRETIVE)
+    (fence,) = cluster.nodes[0].fences
+    assert fence == Fence("ipmi", "fence_ipmilan", 1, ("ipaddr=10.0.0.9", "port=7"), ("login", "passwd"))
+    assert "s3cret" not in compiled.dump(cluster)
+    assert [one.message for one in found if "may be secret" in one.message]
+    asked, found = clusterconf.parse(SECRETIVE, secrets=True)
+    assert asked.nodes[0].fences[0].options == ("ipaddr=10.0.0.9", "passwd=s3cret", "login=root", "port=7")
+    assert not [one for one in found if "may be secret" in one.message]
+
+
+def test_agents_are_programs_of_the_image() -> None:
+    assert "fence_ipmilan" in requires.of(clusterconf.parse(SECRETIVE)[0]).services

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,13 +60,29 @@ def test_a_second_module_adds_its_own(image: Path) -> None:
     assert listed(image, "sleep", "mount") == both
 
 
-def test_a_script_is_linked_with_nothing(image: Path) -> None:
+def test_a_script_brings_its_shell(image: Path) -> None:
     script = image.parent / "script"
     script.write_text("#!/bin/sh\n")
-    assert kept._linked(str(script)) == []
+    found = kept._linked(str(script))
+    assert found[0] == "/bin/sh"
+    assert [path for path in found if "/libc.so." in path]
 
 
 def test_a_program_that_is_not_installed_is_named(image: Path) -> None:
     with pytest.raises(OsrError, match="osr-no-such-program"):
         listed(image, "osr-no-such-program")
     assert not (image / "etc/osr").exists()
+
+
+def test_a_fence_agent_in_python_brings_its_interpreter_and_modules(tmp_path: Path) -> None:
+    (tmp_path / "fencing_of_ours.py").write_text("import json\n")
+    agent = tmp_path / "fence_ours"
+    agent.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.append({str(tmp_path)!r})\nimport fencing_of_ours\n"
+        "assert sys.argv[1:] == ['-o', 'metadata']\nprint('<resource-agent/>')\nsys.exit(0)\n"
+    )
+    found = kept._linked(str(agent))
+    assert found[0] == sys.executable
+    assert str(tmp_path / "fencing_of_ours.py") in found
+    assert [path for path in found if path.endswith("/json/__init__.py")]
+    assert [path for path in found if "/libc.so." in path]

@@ -49,7 +49,7 @@ def test_it_knows_the_words_of_cluster_conf(place: str, names: str) -> None:
     assert {attribute.name for attribute in element.attributes} >= set(names.split())
 
 
-@pytest.mark.parametrize("name", ["rm", "quorumd", "totem", "fencedevices", "device"])
+@pytest.mark.parametrize("name", ["rm", "quorumd", "unfence", "fence_daemon"])
 def test_what_is_not_ours_is_not_read(name: str) -> None:
     element = next(element for element in elements() if element.name == name)
     assert element.opaque

@@ -7,7 +7,7 @@ its console texts in order, and then makes sure that no system came up.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,8 +60,10 @@ class Case:
     """makes of cluster.conf a small archive behind the image, as a boot loader appends one: its files win"""
     image_conf: str = ""
     """cluster.conf of the image, where it is another than the root's"""
-    extra: tuple[str, ...] = ()
-    """further words for QEMU"""
+    extra: Callable[[str], tuple[str, ...]] | tuple[str, ...] = ()
+    """further words for QEMU, or what makes them of a node's name"""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """installed beside the project, in the image's tree and on a shared disk: path to content"""
     append: str = ""
     nodes: tuple[str, ...] = ("node1",)
     macs: tuple[str, ...] = ()
@@ -82,7 +84,16 @@ class Case:
 
 def image_of(case: Case) -> Path:
     """Return the image of a case, built if it is not there yet."""
-    return project.build(project.tree(case.suite), case.image, cluster_conf=case.image_conf or case.conf)
+    conf = case.image_conf or case.conf
+    return project.build(project.tree(case.suite), case.image, cluster_conf=conf, files=case.files)
+
+
+def switch_on(lab: Lab, case: Case, name: str, image: Path, disks: tuple[Disk, ...]) -> Machine:
+    """Switch on a node of a case."""
+    extra = case.extra(name) if callable(case.extra) else case.extra
+    return lab.node(
+        name, image, case.append, macs=case.macs, uefi=case.uefi, reboots=case.reboots, disks=disks, extra=extra
+    )
 
 
 def _with_archive(image: Path, case: Case, directory: Path) -> Path:
@@ -109,13 +120,7 @@ def run(case: Case) -> dict[str, float]:
         begin = time.monotonic()
         disks = case.disks(lab) if case.disks else ()
         image = _with_archive(image, case, lab.directory)
-        nodes = {
-            name: lab.node(
-                name, image, case.append,
-                macs=case.macs, uefi=case.uefi, reboots=case.reboots, disks=disks, extra=case.extra,
-            )
-            for name in case.nodes
-        }  # fmt: skip
+        nodes = {name: switch_on(lab, case, name, image, disks) for name in case.nodes}
         booted = Booted(lab, case, nodes)
         if case.during:
             case.during(booted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests import project
@@ -9,7 +11,7 @@ from tests.lab import shared_disk
 from tests.lab.lab import Lab, cluster_conf
 from tests.lab.machine import Disk
 from tests.vm import scenes
-from tests.vm.case import UP, Booted, image_of
+from tests.vm.case import UP, Booted, image_of, switch_on
 
 ROOT = f"LABEL={shared_disk.LABEL}"
 OCFS2 = cluster_conf(fstype="ocfs2", root=ROOT)
@@ -17,6 +19,42 @@ GFS2_ROOT = f"LABEL={shared_disk.CLUSTER}:{shared_disk.LABEL}"
 # An emulated machine beside others may be silent for longer than corosync's own 3 s.
 QUORUM = '  <cman two_node="1" expected_votes="1"/>\n  <totem token="30000"/>\n'
 GFS2 = cluster_conf(fstype="gfs2", root=GFS2_ROOT).replace("  <clusternodes>", f"{QUORUM}  <clusternodes>")
+# A fence agent as fence agents are: words on standard input. What it has in its hand is the other machine's monitor.
+AGENT = b"""#!/bin/sh
+delay=0
+while read -r line; do
+    case $line in
+        port=*) port=${line#*=} ;;
+        delay=*) delay=${line#*=} ;;
+    esac
+done
+sleep "$delay"
+exec 3<> "/dev/virtio-ports/power.$port" || exit 1
+# The end of the file: no machine is behind it any more. Otherwise the monitor's greeting, or what it said before.
+read -r -t 5 line <&3
+[ $? -eq 1 ] && exit 0
+echo system_reset >&3
+read -r -t 10 line <&3
+"""
+FENCES = {"usr/sbin/fence_lab": AGENT}
+_POWER = '<fencedevice name="power" agent="fence_lab"/>'
+FENCED = re.sub(
+    r'(<clusternode name="(\w+)".*)',
+    r'\1<fence><method name="1"><device name="power" port="\2"/></method></fence>',
+    GFS2.replace("  <clusternodes>", f"  <fencedevices>{_POWER}</fencedevices>\n  <clusternodes>"),
+)
+
+
+def power(name: str) -> tuple[str, ...]:
+    """Let the other node switch this one off: each has a port that is the other's monitor."""
+    other = {"node1": "node2", "node2": "node1"}[name]
+    return (
+        "-chardev", f"socket,id=mine,path={name}.power,server=on,wait=off", "-mon", "chardev=mine,mode=readline",
+        "-chardev", f"socket,id=other,path={other}.power,server=off,reconnect=1",
+        "-device", f"virtserialport,chardev=other,name=power.{other}",
+    )  # fmt: skip
+
+
 PAUSE = 20.0
 """seconds that a node may be unable to write while another leaves; a dead one would be waited for without end"""
 
@@ -31,9 +69,14 @@ def gfs2(lab: Lab) -> tuple[Disk, ...]:
     return _disks(lab, shared_disk.gfs2(lab.tree), GFS2)
 
 
-def _disks(lab: Lab, base: Path, conf: str) -> tuple[Disk, ...]:
+def fenced(lab: Lab) -> tuple[Disk, ...]:
+    """The same for nodes with fence devices."""
+    return _disks(lab, shared_disk.gfs2(lab.tree), FENCED, FENCES)
+
+
+def _disks(lab: Lab, base: Path, conf: str, files: Mapping[str, bytes] | None = None) -> tuple[Disk, ...]:
     tar = lab.directory / "project.tar"
-    tar.write_bytes(project.tar(lab.tree, {project.CLUSTER_CONF: conf.encode()}))
+    tar.write_bytes(project.tar(lab.tree, {**(files or {}), project.CLUSTER_CONF: conf.encode()}))
     with tar.open("ab") as file:
         file.truncate(-(-file.tell() // (1 << 20)) << 20)
     return (
@@ -71,8 +114,8 @@ def gfs2_is_mounted(booted: Booted) -> None:
 def second_comes_late(booted: Booted) -> None:
     """One node alone waits and says for whom; it goes on when the other comes."""
     booted.node.console.wait_for(r"waiting for the quorum since 20 s; missing: node2", UP)
-    image, disks = image_of(booted.case), booted.node.spec.disks
-    booted.nodes["node2"] = booted.lab.node("node2", image, booted.case.append, disks=disks)
+    case = booted.case
+    booted.nodes["node2"] = switch_on(booted.lab, case, "node2", image_of(case), booted.node.spec.disks)
 
 
 _WRITER = """
@@ -91,11 +134,49 @@ while not os.path.exists("/run/osr-enough"):
 def one_reboots_while_the_other_writes(booted: Booted) -> None:
     """A node that reboots leaves: the other goes on writing, and it comes back as itself."""
     other = booted.nodes["node2"]
-    other.run(f"printf '{_WRITER}' > /run/osr-writer.py; systemd-run -q --unit=writer python3 /run/osr-writer.py")
+    other.run(f"cat > /run/osr-writer.py <<'END'\n{_WRITER}END")
+    other.run("systemd-run -q --unit=writer python3 /run/osr-writer.py")
     scenes.reboot(booted)
     other.run("touch /run/osr-enough; while systemctl is-active -q writer; do sleep 0.2; done", timeout=60)
-    pause = float(other.run("cat /root/osr-writer"))
+    pause = float(other.run("cat /root/osr-writer || ! journalctl -b -o cat -u writer"))
     assert pause < PAUSE, f"the other node could not write for {pause:.0f} s"
+
+
+# Every record that fsync has promised is told to the host, by the console.
+_RECORDS = """
+import os, sys
+file = os.open("/root/osr-records-" + sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+for number in range(10 ** 6):
+    os.write(file, b"%06d\\n" % number)
+    os.fsync(file)
+    print("<5>promised %06d" % number, file=open("/dev/kmsg", "w"))
+    if os.path.exists("/run/osr-enough"):
+        break
+"""
+
+
+def one_is_killed_while_both_write(booted: Booted) -> None:
+    """Power loss of a node: the other fences it, recovers its journal, and goes on; nothing promised is lost."""
+    one, two = booted.nodes["node1"], booted.nodes["node2"]
+    for name, node in booted.nodes.items():
+        node.run(f"cat > /run/osr-records.py <<'END'\n{_RECORDS}END\nsystemd-run -q python3 /run/osr-records.py {name}")
+    for node in (one, two):
+        node.console.wait_for(r"promised 0000[2-9]\d", UP)
+    disks, text = one.spec.disks, one.console.text
+    one.kill()
+    promised = _promised(one.console.text or text)
+    two.console.wait_for(r"remove member 1(?s:.*)Replaying journal", UP)
+    further = f"{_promised(two.console.text) + 5:06d}"
+    two.run(f"while ! grep -q {further} /root/osr-records-node2; do sleep 0.2; done", timeout=200)
+    two.run("touch /run/osr-enough")
+    assert f"{promised:06d}" in two.run("cat /root/osr-records-node1"), f"record {promised} was promised and is lost"
+    assert "fence result 1" in two.run("dlm_tool dump"), "the node was not fenced"
+    booted.nodes["node1"] = switch_on(booted.lab, booted.case, "node1", image_of(booted.case), disks)
+    booted.nodes["node1"].wait_up(UP)
+
+
+def _promised(text: str) -> int:
+    return max(map(int, re.findall(r"promised (\d{6})\b", text)))
 
 
 def left_in_order(booted: Booted) -> None:
