@@ -144,12 +144,13 @@ def one_reboots_while_the_other_writes(booted: Booted) -> None:
 
 # Every record that fsync has promised is told to the host, by the console.
 _RECORDS = """
-import os, sys
+import os, sys, time
 file = os.open("/root/osr-records-" + sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 for number in range(10 ** 6):
     os.write(file, b"%06d\\n" % number)
     os.fsync(file)
     print("<5>promised %06d" % number, file=open("/dev/kmsg", "w"))
+    time.sleep(0.05)
     if os.path.exists("/run/osr-enough"):
         break
 """
