@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # systemd changes to that tree only if it finds this file: it is copied last, so that half a tree is never used.
 _LAST = "/shutdown"
+_CALLED = ("/usr/bin/dracut-util", "/usr/bin/dracut-getarg", "/usr/bin/dracut-getargs")
 _HOOKS = ("/lib/dracut/hooks", "/var/lib/dracut/hooks")
 _LISTS = {"shutdown": SHUTDOWN_LIST, "services": services.LIST}
 
@@ -66,7 +67,9 @@ def _program(name: str) -> str:
 
 
 def _scripts(image: str, dracut: str) -> Iterator[str]:
-    """Yield the shell libraries that dracut's module "base" puts into every image, and our hooks."""
+    """Yield the shell libraries that dracut's module "base" puts into every image, what they call, and our hooks."""
+    if os.path.exists(f"{dracut}/dracut-util"):  # as in all from 050 to 112
+        yield from _CALLED
     for path in glob.glob(f"{dracut}/modules.d/*base/dracut*lib.sh"):
         yield f"/lib/{os.path.basename(path)}"
     for path in (path for hooks in _HOOKS for path in glob.glob(f"{image}{hooks}/shutdown/*-osr-*.sh")):

@@ -25,6 +25,7 @@ def image(tmp_path: Path) -> Path:
     (tmp_path / "image/var/run").symlink_to("../run")
     base = tmp_path / "dracut/modules.d/80base"
     base.mkdir(parents=True)
+    (tmp_path / "dracut/dracut-util").touch()
     for name in ("dracut-lib.sh", "dracut-dev-lib.sh", "init.sh"):
         (base / name).touch()
     return tmp_path / "image"
@@ -44,7 +45,7 @@ def test_programs_with_what_they_are_linked_with(image: Path) -> None:
     found = listed(image, "mount")
     assert found[-1] == "/shutdown"  # systemd looks for it: the rest is there then
     assert found[:-1] == sorted(set(found) - {"/shutdown"})
-    wanted = {"/bin/dash", "/bin/sh", "/lib/dracut-lib.sh", "/lib/dracut-dev-lib.sh"}
+    wanted = {"/usr/bin/dracut-getarg", "/bin/dash", "/bin/sh", "/lib/dracut-lib.sh", "/lib/dracut-dev-lib.sh"}
     assert {real(path) for path in wanted} <= set(found)
     assert real("/lib/init.sh") not in found
     assert {real("/bin/mount"), "/bin", "/var/run"} <= set(found)
