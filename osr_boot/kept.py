@@ -68,7 +68,7 @@ def _program(name: str) -> str:
 
 def _scripts(image: str, dracut: str) -> Iterator[str]:
     """Yield the shell libraries that dracut's module "base" puts into every image, what they call, and our hooks."""
-    if os.path.exists(f"{dracut}/dracut-util"):  # as in all from 050 to 112
+    if os.path.exists(f"{dracut}/dracut-util"):  # seen in 059, 106 and 112
         yield from _CALLED
     for path in glob.glob(f"{dracut}/modules.d/*base/dracut*lib.sh"):
         yield f"/lib/{os.path.basename(path)}"
