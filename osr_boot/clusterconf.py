@@ -67,7 +67,7 @@ def _parse(
 ) -> tuple[Cluster, tuple[Finding, ...]]:
     """Return the cluster and the findings of a part of the document `data`."""
     try:
-        root = document.parse(part)
+        root = document.parse(part, secrets=secrets)
     except document.Malformed as error:
         return Cluster(source=source), (Finding(error.line, "error", "document", error.message, error.hint),)
     if root.name != "cluster":
@@ -77,7 +77,7 @@ def _parse(
         )
     if selection:
         excerpt.prune(root, selection)
-    reader = Reader(secrets=secrets)
+    reader = Reader()
     cluster = Cluster(source=source)
     try:
         reader.extend(spelling.findings(root))
@@ -103,8 +103,7 @@ class _Enough(Exception):
 class Reader:
     """Makes values of elements and collects what is wrong with them."""
 
-    def __init__(self, *, secrets: bool) -> None:
-        self.secrets = secrets
+    def __init__(self) -> None:
         self.devices: dict[str, Element] = {}
         """fence devices by their names"""
         self.found: list[Finding] = []
@@ -215,7 +214,7 @@ class Reader:
             hostname=self.value(hostname, f"{place}, hostname", "name", values.host_name, "") if hostname else "",
             votes=votes,
             tcp_port=port,
-            fences=tuple(fencing.fences(element, self.devices, secrets=self.secrets)),
+            fences=tuple(fencing.fences(element, self.devices)),
             dmi=self.dmi(dmi, f"{place}, dmi") if dmi else Dmi(),
             line=element.line,
         )

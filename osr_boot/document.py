@@ -62,8 +62,9 @@ class Element:
 class _Builder:
     """What expat calls. Elements below an unknown or opaque one are counted, but not kept."""
 
-    def __init__(self, parser: expat.XMLParserType, data: bytes) -> None:
+    def __init__(self, parser: expat.XMLParserType, data: bytes, *, secrets: bool) -> None:
         self.parser = parser
+        self.secrets = secrets
         self.data = data
         self.root: Element | None = None
         self.stack: list[tuple[str, int]] = []
@@ -92,6 +93,10 @@ class _Builder:
             element = Element(name, attributes, line, parent.kind.child(name))
             if element.kind and (element.kind.opaque or not (element.kind.ours or element.kind.attributes)):
                 element.attributes = {}  # passwords stand there
+            elif element.kind and element.kind.harmless is not None and not self.secrets:
+                element.attributes = {
+                    key: value if key in element.kind.harmless else "" for key, value in attributes.items()
+                }
             parent.children.append(element)
         else:
             return
@@ -128,14 +133,14 @@ class _Builder:
         raise Malformed(line or self.parser.CurrentLineNumber, message, hint="write out what it stands for")
 
 
-def parse(data: bytes) -> Element:
-    """Return the outermost element. Raises Malformed."""
+def parse(data: bytes, *, secrets: bool = False) -> Element:
+    """Return the outermost element, with values that may be secrets only where that is asked for. Raises Malformed."""
     if len(data) > MAX_BYTES:
         raise Malformed(1, f"is larger than {MAX_BYTES >> 20} MiB", hint="is that really the cluster.conf?")
     if not data.strip(b"\0 \t\r\n\xef\xbb\xbf\xfe\xff"):
         raise Malformed(1, "is empty", hint="write at least <cluster> with <clusternodes>; README.md has an example")
     parser = expat.ParserCreate()
-    builder = _Builder(parser, data)
+    builder = _Builder(parser, data, secrets=secrets)
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:

@@ -141,6 +141,17 @@ COM_INFO = Kind(
     ),
 )
 
+# What may stand in an image that anybody can fetch, of what fence agents know. All else may be a secret.
+# Source: fence-agents' library.
+HARMLESS = frozenset(
+    (
+        "name", "agent",
+        "action", "cipher", "debug", "delay", "disable_timeout", "hypervisor", "inet4_only", "inet6_only", "ip",
+        "ipaddr", "ipport", "lanplus", "login_timeout", "method", "module", "node", "nodename", "plug",
+        "plug_separator", "port", "power_timeout", "power_wait", "privlvl", "retry_on", "secure", "separator",
+        "shell_timeout", "ssh", "ssl", "ssl_insecure", "ssl_secure", "switch", "timeout", "vmware_datacenter",
+    )
+)  # fmt: skip
 _DEVICE = Attribute("name", "name of the fence device")
 
 CLUSTERNODE = Kind(
@@ -161,9 +172,12 @@ CLUSTERNODE = Kind(
                 Kind(
                     "method",
                     "one way to fence it",
-                    children=(Kind("device", "one of its devices", (_DEVICE,), ours=False, many=True),),
+                    children=(
+                        Kind("device", "one of its devices", (_DEVICE,), ours=False, many=True, harmless=HARMLESS),
+                    ),
                     ours=False,
                     many=True,
+                    harmless=HARMLESS,
                 ),
             ),
             ours=False,
@@ -228,6 +242,7 @@ CLUSTER = Kind(
                     (_DEVICE, Attribute("agent", "the program that ends a node: `fence_...`")),
                     ours=False,
                     many=True,
+                    harmless=HARMLESS,
                 ),
             ),
             ours=False,

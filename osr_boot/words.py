@@ -32,6 +32,8 @@ class Kind:
     """True: every word in it that is not listed is a mistake; False: Red Hat's, others may add to it"""
     opaque: bool = False
     """True: belongs to others, nothing below it is read"""
+    harmless: frozenset[str] | None = None
+    """names of the attributes whose values may be remembered; those of others may be secrets; None: of all"""
     many: bool = False
     """True: may stand more than once below its parent"""
     effect: bool = True

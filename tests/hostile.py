@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from osr_boot import cmdline, compiled, filesystems, plan, vocabulary
 from osr_boot.model import Cluster, Cmdline, Dmi, Facts, Finding, Link, Nic, Node, RootVolume
-from osr_boot.words import Kind
+from osr_boot.words import Attribute, Kind
 from tests.unit.command import FINDINGS
 
 Made = st.SearchStrategy[Any]
@@ -94,21 +94,25 @@ LIKELY = {
     "mask": ("24", "255.255.255.0", "64"),
     "gateway": ("10.0.0.254", "10.1.0.1", "fe80::1"),
     "mtu": ("1500", "9000"),
+    "transport": ("knet", "udpu"),
+    "agent": ("fence_lab", "fence_ipmilan"),
+    "two_node": ("0", "1"),
     "mountopts": ("noatime", "vers=3,lock", "vers=4.2,vers=3", "ro,nolock"),
 }
 
 
-def values_of(name: str) -> Made:
+def values_of(attribute: Attribute) -> Made:
+    name = attribute.name
     if name == "fstype":
         return st.sampled_from((*filesystems.known(), *NASTY_IN_XML))
-    likely = LIKELY.get(name, ("yes", "no", "1"))
+    likely = LIKELY.get(name, ("1000", "60") if attribute.form == vocabulary.NUMBER else ("yes", "no", "1"))
     return st.sampled_from(likely) | st.sampled_from((*likely, *NASTY_IN_XML))
 
 
 def attributes_of(kind: Kind) -> Iterator[tuple[str, Made]]:
     """Yield the strategies for the attributes of an element and of all below it: made once, since that takes time."""
-    required = {one.name: values_of(one.name) for one in kind.attributes if one.required}
-    optional = {one.name: values_of(one.name) for one in kind.attributes if not one.required}
+    required = {one.name: values_of(one) for one in kind.attributes if one.required}
+    optional = {one.name: values_of(one) for one in kind.attributes if not one.required}
     yield kind.name, st.fixed_dictionaries(required, optional=optional)
     for child in kind.children:
         yield from attributes_of(child)

@@ -51,8 +51,11 @@ def test_script(path: Path) -> None:
 def test_hook_is_thin_and_returns(path: Path) -> None:
     code = [line for line in path.read_text().splitlines() if line.strip() and not line.lstrip().startswith("#")]
     assert len(code) <= 15
+    if path.name == "osr-service.sh":  # a program, which is not sourced
+        return
     assert not re.search(r"\bexit\b|\bset -e\b|\beval\b", "\n".join(code))
-    assert code[1] == "osr_wanted || return 0"
+    if path.name != "osr-shutdown.sh":  # where nothing was started there is nothing to end
+        assert code[1] == "osr_wanted || return 0"
 
 
 def test_make_alone_prints_every_public_target() -> None:
