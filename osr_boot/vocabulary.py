@@ -264,7 +264,7 @@ def _homes(element: Kind) -> dict[str, str]:
     """Return where each of our elements belongs: its name to its parent's."""
     homes: dict[str, str] = {}
     for child in element.children:
-        if not child.opaque or child.ours:
+        if (not child.opaque or child.ours) and child.harmless is None:
             homes.setdefault(child.name, element.name)
         homes.update({name: home for name, home in _homes(child).items() if name not in homes})
     return homes
