@@ -77,7 +77,7 @@ class Case:
     uefi: bool = False
     reboots: bool = False
     osr: bool = True
-    """False: the boot has no part of ours, and no clean shutdown is asked of it"""
+    """False: no clean shutdown is asked of it, since the boot has no part of ours, or the case says why"""
     suite: Suite = BOOKWORM
     disks: Callable[[Lab], tuple[Disk, ...]] | None = None
 
