@@ -57,7 +57,8 @@ class WaitQuorum(Operation):
                 hint = "start them; is the network between them whole? rd.osr.quorum_timeout=0 waits for them"
                 raise OsrError(f"no quorum after {self.timeout} s; missing: {missing}", hint=hint)
             if now >= word:
-                system.say(f"waiting for the quorum since {now - begin:.0f} s; missing: {missing}")
+                why = f"missing: {missing}" if there else "corosync does not answer yet"
+                system.say(f"waiting for the quorum since {now - begin:.0f} s; {why}")
                 word += _WORD
             system.pause(0.5)
 

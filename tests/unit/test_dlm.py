@@ -131,7 +131,7 @@ def test_corosync_may_only_have_begun() -> None:
     system = Dry(answers={"corosync-quorumtool": begun})
     system.on_pause = lambda machine: machine.answers.update({"corosync-quorumtool": BOTH})
     assert wait(system) == "2 of 2 nodes"
-    assert system.said == ["waiting for the quorum since 0 s; missing: node1, node2"]
+    assert system.said == ["waiting for the quorum since 0 s; corosync does not answer yet"]
 
 
 def test_a_timeout_names_who_is_missing() -> None:
