@@ -61,9 +61,7 @@ def test_the_installed_command_of_old_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("program", ["osr", *OLD_NAMES])
 def test_every_installed_program_knows_its_name(tmp_path: Path, program: str) -> None:
     make("install", f"prefix={tmp_path}")
-    done = subprocess.run(
-        [tmp_path / "sbin" / program, "--help"], cwd="/", capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([tmp_path / "sbin" / program, "--help"], cwd="/", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: {program} ")
 

@@ -51,10 +51,13 @@ class Plants:
         self.places[secret] = place
         return secret
 
-    def element(self, path: str, attributes: str = "", inside: str = "") -> str:
-        """Return an element with a secret in each attribute that might have one, and in a comment."""
+    def element(self, path: str, attributes: str = "", inside: str = "", *, known: tuple[str, ...] = ()) -> str:
+        """Return an element with a secret in each attribute that might have one, and in a comment.
+
+        `known` are attributes that are something else there, and not secret.
+        """
         name = path.rpartition("/")[2]
-        texts = "".join(f' {key}="{self.secret(f"{path}/@{key}")}"' for key in CREDENTIALS)
+        texts = "".join(f' {key}="{self.secret(f"{path}/@{key}")}"' for key in CREDENTIALS if key not in known)
         return f"<{name} {attributes}{texts}><!-- {self.secret(f'{path}/comment')} -->{inside}</{name}>"
 
     def conf(self) -> str:
@@ -71,7 +74,10 @@ class Plants:
                 self.element("fence_daemon", 'post_join_delay="3"'),
                 self.element("fence_xvmd"),
                 self.element("rm", inside=f"<resources>{resources}</resources>"),
-                self.element("totem", 'secauth="on"', self.element("totem/interface", 'ringnumber="0"')),
+                # corosync's token is a time
+                self.element(
+                    "totem", 'secauth="on"', self.element("totem/interface", 'ringnumber="0"'), known=("token",)
+                ),
                 self.element("quorumd", 'label="q"'),
                 self.element("dlm"),
                 self.element("uidgid"),
