@@ -129,7 +129,9 @@ def _plan(system: Linux, state: State, report: dict[str, Any]) -> None:
         "digest": cluster.digest,
     }
     system.say(f'this is node "{made.node}" (id {made.nodeid}): {made.because}')
-    system.write(state.plan_file, plan.dumps(made))
+    # dlm.conf may be in it, with what fence agents want to know.
+    mode = 0o600 if any(node.fences for node in cluster.nodes) else 0o644
+    system.write(state.plan_file, plan.dumps(made), mode=mode)
 
 
 def _compiled_cluster(system: Linux, cmdline: Cmdline, here: Facts | None) -> Cluster:

@@ -25,6 +25,8 @@ class Dry:
     ) -> None:
         self.files = dict(files or {})
         """path to text; a directory ends with a slash"""
+        self.modes: dict[str, int] = {}
+        """path to mode of what was written here"""
         self.links = dict(links or {})
         """path of a symbolic link to its target"""
         self.answers = dict(answers or {})
@@ -75,6 +77,7 @@ class Dry:
     def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
         """See System.write."""
         self.files[path] = text
+        self.modes[path] = mode
 
     def exists(self, path: str) -> bool:
         """See System.exists."""

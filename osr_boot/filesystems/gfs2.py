@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 32
 """letters of a cluster name in a lock table; source: `man mkfs.gfs2`, option -t"""
+_WORD = re.compile(r"[\w.-]+", re.ASCII)
+"""what stands in corosync.conf as it is: a brace or a line end there would be more than a name"""
 # Source: struct gfs2_sb, gfs2_dinode and gfs2_dirent in include/uapi/linux/gfs2_ondisk.h of the kernel; big-endian.
 _SUPER, _MAGIC = 65536, 0x01161970
 _BLOCK_SIZE, _MASTER, _PROTOCOL, _TABLE, _NAME = 36, 56, 96, 160, 64
@@ -109,9 +111,13 @@ class Gfs2(Disk):
     @classmethod
     def check_cluster(cls, cluster: Cluster, nodes: tuple[Node, ...]) -> Iterator[Problem]:
         """See Filesystem."""
-        if not 1 <= len(cluster.name) <= LONGEST_NAME or ":" in cluster.name:
-            hint = f'a GFS2 lock table begins with it: write name="..." with 1 to {LONGEST_NAME} letters and no colon'
+        if not 1 <= len(cluster.name) <= LONGEST_NAME or not _WORD.fullmatch(cluster.name):
+            hint = f'a GFS2 lock table begins with it: 1 to {LONGEST_NAME} letters, digits, "-", "_" and "."'
             yield Problem("error", f'the name "{cluster.name[:80]}" is no name for a cluster with GFS2', hint=hint)
+        for node in cluster.nodes:
+            if not _WORD.fullmatch(node.name):
+                hint = 'corosync knows the node by it: letters, digits, "-", "_" and "."'
+                yield Problem("error", "has a name that corosync cannot be told", hint=hint, node=node)
         for node in nodes:
             if not any(static_addresses(node)):
                 hint = "add ip= and mask= to one of its links that is brought up"

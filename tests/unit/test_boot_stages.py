@@ -6,7 +6,7 @@ import pytest
 
 from osr_boot import boot, compiled, facts
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, RootVolume
+from osr_boot.model import Cluster, Fence, RootVolume
 from osr_boot.value import replace
 from tests.unit import pretended
 from tests.unit.pretended import MAC1, MOUNTS, ROOT, SERVER, Boot, refused
@@ -161,3 +161,20 @@ def test_a_defect_still_leaves_a_report_and_a_last_screen(full: Boot, monkeypatc
     assert full.stage("plan") == 1
     assert any("a defect in osr itself: ZeroDivisionError" in line for line in full.machine.said)
     assert full.report["stages"]["plan"]["outcome"] == "failed"
+
+
+def test_a_plan_in_which_secrets_may_be_is_nobody_elses_to_read(full: Boot) -> None:
+    assert full.stage("plan") == 0
+    assert full.machine.modes["/run/osr/plan.json"] == 0o644
+    cluster = compiled.load(full.machine.files["/etc/osr/cluster.json"])
+    fenced = Fence("ipmi", "fence_ipmilan", options=("passwd=s3cret",))
+    nodes = tuple(
+        replace(node, fences=(fenced,), rootvolume=RootVolume("LABEL=demo:root", "gfs2")) for node in cluster.nodes
+    )
+    full.machine.files["/etc/osr/cluster.json"] = compiled.dump(replace(cluster, nodes=nodes))
+    full.machine.files = {path: text for path, text in full.machine.files.items() if not path.startswith("/run/osr/")}
+    assert full.stage("plan") == 0
+    assert "s3cret" in full.machine.files["/run/osr/plan.json"]
+    assert full.machine.modes["/run/osr/plan.json"] == 0o600
+    assert not [line for line in full.machine.said if "s3cret" in line]
+    assert "s3cret" not in full.machine.files["/run/osr/report.json"]
