@@ -53,6 +53,7 @@ _ENTRIES = (
     "lease",
     "network",
     "plan",
+    "storage",
     "values",
     "wire",
 )

@@ -8,10 +8,10 @@ talked about, not to be booted.
 
 from __future__ import annotations
 
-from osr_boot import document, excerpt, fencing, nics, pending, spelling, validate, values
+from osr_boot import document, excerpt, fencing, nics, spelling, validate, values, volumes
 from osr_boot.digest import digest
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Dmi, Finding, Node, O2cb, RootVolume, Selection
+from osr_boot.model import Cluster, Dmi, Finding, Node, O2cb, Selection
 from osr_boot.spelling import place_of
 from osr_boot.values import Unfit, shown
 
@@ -210,7 +210,9 @@ class Reader:
             name,
             nodeid,
             nics=tuple(nics.nic(self, eth, place) for eth in info.all("eth")),
-            rootvolume=self.rootvolume(info, place),
+            rootvolume=volumes.root(self, info, place),
+            further=tuple(volumes.further(self, info, place, nodeid)),
+            storage=volumes.storage(self, info, place),
             hostname=self.value(hostname, f"{place}, hostname", "name", values.host_name, "") if hostname else "",
             votes=votes,
             tcp_port=port,
@@ -226,33 +228,9 @@ class Reader:
                 self.error(element, place, f"name {shown(name)} {unfit.message}", hint)
         if not node.nics and node.dmi == Dmi():
             self.error(info, place, "has no eth: nothing says which machine it is", "add <eth name= mac= ip= mask=/>")
-        for wish in info.all("rootsource"):
-            for message, hint in pending.rootsource(wish.attributes.get("name", "")):
-                self.error(wish, place_of(wish, place), message, hint)
-        for wish in info.all("filesystems"):
-            if wish.children:
-                self.error(wish, place_of(wish, place), *pending.filesystems())
         if len(self.found) > before:
             self.doubtful.add(element.line)
         return node
-
-    def rootvolume(self, info: Element, around: str) -> RootVolume | None:
-        """Return the root of a com_info, if there is one."""
-        element = info.first("rootvolume")
-        if element is None:
-            self.error(info, around, "has no rootvolume: nothing to boot from", "add <rootvolume name= fstype=/>")
-            return None
-        place = place_of(element, around)
-        name = self.value(element, place, "name", str, "")
-        fstype = self.value(element, place, "fstype", str, "")
-        attempts = self.value(element, place, "mounttimes", lambda text: values.number(text, 0, 1_000_000), 0)
-        pause = self.value(element, place, "mountwait", lambda text: values.number(text, 0, 86_400), 0)
-        shared = self.value(element, place, "shared", values.yes_no, True)
-        if not (name and fstype):
-            return None
-        mountopts = element.attributes.get("mountopts", "")
-        servers = self.value(element, place, "servers", values.name_servers, _NONE)
-        return RootVolume(name, fstype, mountopts, attempts, pause, shared, servers, element.line)
 
     def dmi(self, element: Element, place: str) -> Dmi:
         """Return what a machine should say of itself."""

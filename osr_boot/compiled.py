@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Dmi, Fence, Nic, Node, O2cb, RootVolume
+from osr_boot.model import Cluster, Dmi, Fence, Nic, Node, O2cb, Storage, Volume
 from osr_boot.value import replace
 
 TYPE_CHECKING = False
@@ -35,7 +35,9 @@ _TYPES: dict[str, Any] = {"str": str, "int": int, "bool": bool}
 _VALUES: dict[str, Any] = {
     "tuple[Nic, ...]": Nic,
     "tuple[Fence, ...]": Fence,
-    "RootVolume | None": RootVolume,
+    "Volume | None": Volume,
+    "tuple[Volume, ...]": Volume,
+    "Storage": Storage,
     "Dmi": Dmi,
     "O2cb": O2cb,
 }
@@ -182,12 +184,11 @@ def _value(kind: type, plain: object) -> Any:
 
 
 _KINDS: dict[type, dict[str, str]] = {
-    kind: kind.__fields__ for kind in (Cluster, Node, Nic, Fence, RootVolume, Dmi, O2cb)
+    kind: kind.__fields__ for kind in (Cluster, Node, Nic, Fence, Volume, Storage, Dmi, O2cb)
 }
 # What has no default is always written, even where it is empty.
 _DEFAULTS: dict[type, dict[str, Any]] = {
     type(value): {field: item for field, item in vars(value).items() if field not in ("name", "nodeid", "fstype")}
-    for value in (Node("", 0), Nic(""), Fence(""), RootVolume("", ""))
+    for value in (Node("", 0), Nic(""), Fence(""), Volume("", ""))
 }
-_DEFAULTS[Dmi] = vars(Dmi())
-_DEFAULTS[O2cb] = vars(O2cb())
+_DEFAULTS |= {type(value): dict(vars(value)) for value in (Dmi(), O2cb(), Storage())}

@@ -52,11 +52,11 @@ class Nic(Value):
         return (*((self.address,) if self.address else ()), *self.more)
 
 
-class RootVolume(Value):
-    """The root filesystem of a node (`com_info/rootvolume`)."""
+class Volume(Value):
+    """A filesystem of a node: its root (`com_info/rootvolume`), or a further one (`filesystems/filesystem`)."""
 
     name: str
-    """`server:/path`, `/dev/...`, `LABEL=...` or `UUID=...`"""
+    """`server:/path`, `/dev/...`, `LABEL=...` or `UUID=...`; of a bind the directory below the root"""
     fstype: str
     """`nfs`, `nfs3`, `nfs4`, ...: a name that a file in osr_boot/filesystems registers"""
     mountopts: str = ""
@@ -68,8 +68,27 @@ class RootVolume(Value):
     """False: every node has a disk of its own under this name"""
     servers: tuple[str, ...] = ()
     """further servers that export the same, in the order in which they are tried"""
+    path: str = ""
+    """where below the root it is mounted: `/data`; empty for the root itself"""
     line: int = 0
     """where it begins in cluster.conf, 0 if that is unknown"""
+
+
+class Storage(Value):
+    """How a node's disks are reached (`com_info/scsi`, `com_info/rootsource`); empty: they are in the machine."""
+
+    driver: str = ""
+    """kernel module of the adapter"""
+    multipath: bool = False
+    """True: the root's disk is reached by several ways, and only a map over all of them is used"""
+    server: str = ""
+    """address of an iSCSI server"""
+    port: int = 3260
+    target: str = ""
+    """its name there; empty: all that the server offers"""
+    initiator: str = ""
+    """the node's name there; empty: made of the names of cluster and node"""
+    line: int = 0
 
 
 class Dmi(Value):
@@ -100,7 +119,10 @@ class Node(Value):
     name: str
     nodeid: int
     nics: tuple[Nic, ...] = ()
-    rootvolume: RootVolume | None = None
+    rootvolume: Volume | None = None
+    further: tuple[Volume, ...] = ()
+    """filesystems that are mounted below the root in the initrd, in this order"""
+    storage: Storage = Storage()
     hostname: str = ""
     """the host name if it is not the node's name"""
     votes: int = 1
@@ -116,6 +138,11 @@ class Node(Value):
     def macs(self) -> tuple[str, ...]:
         """Every MAC address that is evidence of this node."""
         return tuple(nic.mac for nic in self.nics if nic.mac)
+
+    @property
+    def volumes(self) -> tuple[Volume, ...]:
+        """The root, if there is one, and the further filesystems."""
+        return (*((self.rootvolume,) if self.rootvolume else ()), *self.further)
 
 
 class O2cb(Value):

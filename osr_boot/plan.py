@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from osr_boot.model import Cluster, Cmdline, Node, RootVolume
+    from osr_boot.model import Cluster, Cmdline, Node, Volume
 
 FORMAT = 1
 _HINT = "was /run/osr/plan.json edited?"
@@ -43,27 +43,38 @@ def make(
     """Return the plan for a node. In a static initrd links and root are dracut's. Raises ConfigError.
 
     With the cluster that the node is from, the boot looks whether the root's cluster.conf is still the same; where
-    the root has a cluster stack (see `stack_of`), that is the whole cluster.
+    a filesystem has a cluster stack (see `stacks_of`), that is the whole cluster.
     """
     from osr_boot import filesystems, handover
     from osr_boot.cdsl import boot as cdsl
     from osr_boot.model import Cluster
+    from osr_boot.value import replace
 
     hostname = handover.hostname_of(node)
     stages = dict.fromkeys(STAGES, ())  # type: dict[str, tuple[Operation, ...]]
-    volume = None if static else volume_of(node, cmdline)
+    if not static:
+        node = replace(node, rootvolume=volume_of(node, cmdline))
+    volume = None if static else node.rootvolume
+    known = cluster or Cluster()
     if not static:
         from osr_boot import network
 
-        stages["network"] = tuple(network.plan(node, _servers(volume, node, cluster), probe=cmdline.probe))
-    stages["root"] = tuple(_root(volume, cmdline, root, node, cluster or Cluster()))
-    if volume and cluster and cluster.digest:
+        stages["network"] = tuple(network.plan(node, _servers(node, known), probe=cmdline.probe))
+    stages["root"] = tuple(_root(volume, cmdline, root, node, known))
+    if volume and known.digest:
         from osr_boot.ops.configuration import CompareConfiguration
 
-        stages["root"] += (CompareConfiguration(root, cluster.config_version, cluster.size, cluster.digest),)
-    stages["cdsl"] = tuple(cdsl.plan(node.nodeid, node.name, cmdline, root))
+        stages["root"] += (CompareConfiguration(root, known.config_version, known.size, known.digest),)
+    # What the CDSL trees lie on comes before them, and what may lie in them after them.
+    before, after = [], []  # type: tuple[list[Operation], list[Operation]]
+    for further in () if static else node.further:
+        steps = filesystems.find(further.fstype).plan(further, root, replace(cmdline, readonly=False), known)
+        some = before if _holds(further.path, cmdline.cdsltree, cmdline.cdslsharedtree) else after
+        # What the root has brought, such as a cluster stack, is there.
+        some += [step for step in steps if step not in (*stages["root"], *before, *after)]
+    stages["cdsl"] = (*before, *cdsl.plan(node.nodeid, node.name, cmdline, root), *after)
     stages["handover"] = tuple(handover.plan(hostname, () if static else node.nics, cmdline.cdsllink, root))
-    if stack := filesystems.find(volume.fstype).stack if volume else "":
+    for stack in () if static else _stacks(node):
         from osr_boot.cluster import find
 
         if files := find(stack).stand_ins():
@@ -76,47 +87,64 @@ def make(
     return Plan(node.name, node.nodeid, because, warnings, stages)
 
 
-def _servers(volume: RootVolume | None, node: Node, cluster: Cluster | None) -> tuple[str, ...] | None:
-    """Return the addresses that the root needs; None if it needs no network."""
+def _holds(path: str, *trees: str) -> bool:
+    return any(f"{tree}/".startswith(f"{path}/") for tree in trees)
+
+
+def _servers(node: Node, cluster: Cluster) -> tuple[str, ...] | None:
+    """Return the addresses that the root, and what is below it, need; None if they need no network."""
     from osr_boot import filesystems
 
-    kind = filesystems.find(volume.fstype) if volume else None
-    if kind and kind.stack and cluster:
+    kinds = [(filesystems.find(volume.fstype), volume) for volume in node.volumes]
+    servers = [one for kind, volume in kinds if kind.network for one in kind.servers(volume)]
+    for stack in _stacks(node):
         from osr_boot.cluster import find
 
-        peers: tuple[str, ...] = find(kind.stack).peers(cluster, node)
-        return peers
-    return kind.servers(volume) if kind and kind.network and volume else None
+        servers += find(stack).peers(cluster, node)
+    servers += [node.storage.server] if node.storage.server else []
+    needed = servers or any(kind.network or kind.stack for kind, _ in kinds)
+    return tuple(dict.fromkeys(servers)) if needed else None
 
 
-def _root(volume: RootVolume | None, cmdline: Cmdline, root: str, node: Node, cluster: Cluster) -> Iterator[Operation]:
+def _root(volume: Volume | None, cmdline: Cmdline, root: str, node: Node, cluster: Cluster) -> Iterator[Operation]:
     from osr_boot import filesystems, handover
     from osr_boot.ops.files import SetHostname
-    from osr_boot.ops.mounts import ReportRoot
+    from osr_boot.ops.mounts import CheckRoot, ReportRoot
 
     if hostname := handover.hostname_of(node):
         yield SetHostname(hostname)
     if not volume:
         yield ReportRoot(root)
         return
+    if node.storage.server or node.storage.multipath:
+        from osr_boot import storage
+
+        yield from storage.plan(node, cluster)
     yield from filesystems.find(volume.fstype).plan(volume, root, cmdline, cluster)
+    yield CheckRoot(root, volume.name)
 
 
-def stack_of(node: Node, cmdline: Cmdline) -> str:
-    """Return the cluster stack of a node's root, empty if it has none; with one `make` needs the whole cluster."""
+def stacks_of(node: Node, cmdline: Cmdline) -> tuple[str, ...]:
+    """Return the cluster stacks of a node's filesystems; if there is one, `make` needs the whole cluster."""
+    from osr_boot.value import replace
+
+    return _stacks(replace(node, rootvolume=volume_of(node, cmdline)))
+
+
+def _stacks(node: Node) -> tuple[str, ...]:
     from osr_boot import filesystems
 
-    volume = volume_of(node, cmdline)
-    return filesystems.find(volume.fstype).stack if volume else ""
+    found = (filesystems.find(volume.fstype).stack for volume in node.volumes)
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
-def volume_of(node: Node, cmdline: Cmdline) -> RootVolume | None:
+def volume_of(node: Node, cmdline: Cmdline) -> Volume | None:
     """Return the root volume: `root=` if the administrator gave one, else cluster.conf's.
 
     None if dracut mounts what `root=` says (a disk of its own). Raises ConfigError.
     """
     from osr_boot import filesystems
-    from osr_boot.model import RootVolume
+    from osr_boot.model import Volume
 
     if not cmdline.root:
         if node.rootvolume is None:
@@ -125,7 +153,7 @@ def volume_of(node: Node, cmdline: Cmdline) -> RootVolume | None:
             )
         return node.rootvolume
     fstype, name = filesystems.from_root(cmdline.root)
-    return RootVolume(name, cmdline.rootfstype or fstype, cmdline.rootflags) if fstype else None
+    return Volume(name, cmdline.rootfstype or fstype, cmdline.rootflags) if fstype else None
 
 
 def dumps(plan: Plan) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from osr_boot import filesystems
+from osr_boot import filesystems, storage
+from osr_boot.model import Storage
 from osr_boot.ops.clients import CLIENTS
+from osr_boot.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,17 +35,22 @@ class Needs:
     """programs that unmounting the root needs"""
     services: tuple[str, ...] = ()
     """programs of cluster services, which outlive the initrd"""
+    helpful: tuple[str, ...] = ()
+    """kernel modules that some kernels have built in under another name"""
+    parts: tuple[str, ...] = ()
+    """modules of dracut"""
 
     def as_text(self) -> str:
         """Return a line a need: `module NAME`, `driver NAME`, `program NAME`.
 
         Of those with `client NAME` one will do, and one of those with `client6 NAME`; with `shutdown NAME` a program
-        is needed to the end, and with `service NAME` as long as the root is mounted.
+        is needed to the end, and with `service NAME` as long as the root is mounted. `helpful NAME` is a kernel module
+        that may be missing, `dracut NAME` a module of dracut.
         """
         needs = (
             ("module", self.modules), ("driver", self.drivers), ("program", self.programs),
             ("client", self.clients), ("client6", self.clients6), ("shutdown", self.shutdown),
-            ("service", self.services),
+            ("service", self.services), ("helpful", self.helpful), ("dracut", self.parts),
         )  # fmt: skip
         return "".join(f"{kind} {name}\n" for kind, names in needs for name in names)
 
@@ -57,9 +64,11 @@ def of(cluster: Cluster | None) -> Needs:
     if cluster is None:
         kinds, drivers, links = set(filesystems.known().values()), set[str](), set(LINK_MODULES.values())
         asked = {"dhcp", "dhcp6"}
+        ways = set[Storage]()
     else:
-        volumes = [node.rootvolume for node in cluster.nodes if node.rootvolume]
+        volumes = [volume for node in cluster.nodes for volume in node.volumes]
         kinds = {filesystems.find(fstype) for fstype in {volume.fstype for volume in volumes}}
+        ways = {replace(node.storage, line=0) for node in cluster.nodes}
         nics = [nic for node in cluster.nodes for nic in node.nics if nic.onboot]
         drivers = {nic.driver for nic in nics if nic.driver}
         links = {LINK_MODULES[nic.kind] for nic in nics if nic.kind}
@@ -67,6 +76,11 @@ def of(cluster: Cluster | None) -> Needs:
     # af_packet: who has an address is asked in Ethernet frames.
     modules = {module for kind in kinds for module in kind.modules} | links | {"af_packet"}
     programs = {program for kind in kinds for program in kind.programs} | set(PROGRAMS)
+    drivers |= {way.driver for way in ways if way.driver}
+    iscsi = any(way.server for way in ways)
+    if iscsi:
+        modules |= set(storage.ISCSI_MODULES)
+        programs |= set(storage.ISCSI_PROGRAMS)
     clients = CLIENTS[4] if "dhcp" in asked else ()
     clients6 = CLIENTS[6] if "dhcp6" in asked else ()
     shutdown = tuple(sorted({program for kind in kinds for program in kind.shutdown}))
@@ -81,4 +95,6 @@ def of(cluster: Cluster | None) -> Needs:
         clients6,
         shutdown,
         tuple(sorted(services)),
+        storage.ISCSI_HELPS if iscsi else (),
+        ("multipath",) if any(way.multipath for way in ways) else (),
     )

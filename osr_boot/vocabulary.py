@@ -67,6 +67,13 @@ ETH = Kind(
     many=True,
 )
 
+_MOUNTING = (
+    Attribute("shared", "`no`: every node has a disk of its own under this name", "yes", form=YES_NO),
+    Attribute("mountopts", "mount options", "per filesystem"),
+    Attribute("mounttimes", "how often mounting is tried", "as often as the deadline allows", form=NUMBER),
+    Attribute("mountwait", "seconds between tries", "per filesystem", form=NUMBER),
+)
+
 COM_INFO = Kind(
     "com_info",
     "what Open Sharedroot knows of the node",
@@ -79,10 +86,7 @@ COM_INFO = Kind(
                 Attribute("name", "`server:/path`, `/dev/...`, `LABEL=...` or `UUID=...`", required=True),
                 Attribute("fstype", "filesystem; `osr requires` knows which there are", required=True),
                 Attribute("servers", "further servers of an NFS root that export the same path, tried in this order"),
-                Attribute("shared", "`no`: every node has a disk of its own under this name", "yes", form=YES_NO),
-                Attribute("mountopts", "mount options", "per filesystem"),
-                Attribute("mounttimes", "how often mounting is tried", "as often as the deadline allows", form=NUMBER),
-                Attribute("mountwait", "seconds between tries", "per filesystem", form=NUMBER),
+                *_MOUNTING,
             ),
         ),
         Kind("hostname", "host name", (Attribute("name", "host name", "the node's name", required=True),)),
@@ -104,13 +108,18 @@ COM_INFO = Kind(
         Kind(
             "scsi",
             "multipathing",
-            (Attribute("failover", "`driver` or `mapper`"), Attribute("driver", "kernel module")),
-            effect=False,
+            (
+                Attribute("failover", "`mapper`: the root's disk is a map of multipath; `driver`: it is not", "driver"),
+                Attribute("driver", "kernel module of the adapter, to load first"),
+            ),
         ),
         Kind(
             "rootsource",
             "how the root's disk is reached",
-            (Attribute("name", "`scsi`, or `iscsi://server[:port][/initiator]`", "scsi"),),
+            (
+                Attribute("name", "`scsi`, or `iscsi://server[:port][/initiator]`", "scsi"),
+                Attribute("target", "the server's name of what is logged in to", "all that it offers"),
+            ),
         ),
         Kind(
             "chrootenv",
@@ -126,10 +135,14 @@ COM_INFO = Kind(
                     "filesystem",
                     "one of them",
                     (
-                        Attribute("source", "device, directory or export; `%(param0)s` is the node id"),
-                        Attribute("dest", "directory below the root"),
-                        Attribute("fstype", "filesystem, `bind` or `rbind`"),
-                        Attribute("mountopts", "mount options"),
+                        Attribute(
+                            "source",
+                            "device, export, or directory of the root; `%(param0)s` is the node id",
+                            required=True,
+                        ),
+                        Attribute("dest", "directory of the root; `%(param0)s` is the node id", required=True),
+                        Attribute("fstype", "filesystem of a root, `tmpfs`, `bind` or `rbind`", required=True),
+                        *_MOUNTING,
                     ),
                     many=True,
                 ),

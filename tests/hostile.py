@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 from hypothesis import strategies as st
 
 from osr_boot import cmdline, compiled, filesystems, plan, vocabulary
-from osr_boot.model import Cluster, Cmdline, Dmi, Facts, Finding, Link, Nic, Node, RootVolume
+from osr_boot.model import Cluster, Cmdline, Dmi, Facts, Finding, Link, Nic, Node, Volume
 from osr_boot.words import Attribute, Kind
 from tests.unit.command import FINDINGS
 
@@ -196,8 +196,8 @@ NODES = st.builds(
     NAMES,
     st.integers(0, 4),
     st.lists(NICS, max_size=3).map(tuple),
-    st.none() | st.builds(RootVolume, st.just("10.0.0.1:/r"), st.just("nfs")),
-    NAMES,
+    st.none() | st.builds(Volume, st.just("10.0.0.1:/r"), st.just("nfs")),
+    hostname=NAMES,
     dmi=st.just(Dmi()) | DMIS,
     line=st.integers(0, 9),
 )
@@ -215,7 +215,7 @@ NODE = Node(
     "node1",
     1,
     (Nic("eth0", MACS[0], "10.0.0.11/24", "10.0.0.1", driver="virtio_net", mtu=9000, line=3), Nic("eth1", MACS[1])),
-    RootVolume("10.0.0.9:/r", "nfs4", "noatime", 5, 3),
+    Volume("10.0.0.9:/r", "nfs4", "noatime", 5, 3),
     hostname="web1",
     dmi=Dmi("x", "x", "x"),
     line=2,

@@ -17,6 +17,7 @@ depends() {
     echo osr
     # From dracut 106 on "network" brings a back end only; the drivers have a module of their own everywhere.
     echo kernel-network-modules
+    osr requires "$(osr_conf)" 2> /dev/null | sed -n 's/^dracut //p'
     return 0
 }
 
@@ -26,8 +27,13 @@ installkernel() {
     # Whatever host-only says: the image boots other machines than the one that builds it.
     while read -r _kind _name; do
         case $_kind in
-            module | driver) hostonly='' instmods "$_name" || return 1 ;;&
+            # -c: what is not there is told; without it dracut leaves it out without a word.
+            module | driver)
+                hostonly='' instmods -c "$_name" \
+                    || { dfatal "osr-cluster: the kernel $kernel has no module $_name, which a boot needs"; exit 1; }
+                ;;&
             driver) osr_firmware "$_name" ;;
+            helpful) hostonly='' instmods "$_name" ;;
         esac
     done < <(osr requires "$(osr_conf)")
 }
@@ -52,7 +58,10 @@ install() {
         || { dfatal "osr-cluster: $(osr_conf) cannot be used, no image is written"; exit 1; }
     while read -r _kind _name; do
         case $_kind in
-            program) inst_multiple "$_name" || return 1 ;;
+            program)
+                inst_multiple "$_name" \
+                    || { dfatal "osr-cluster: the program $_name, which a boot needs, is not installed"; exit 1; }
+                ;;
             client) _clients+=" $_name" ;;
             client6) _clients6+=" $_name" ;;
             shutdown) _shutdown+=" $_name" ;;
@@ -66,7 +75,8 @@ install() {
         inst_simple "$moddir/osr-service.sh" /lib/osr-service.sh
         inst_hook shutdown 50 "$moddir/osr-shutdown.sh"
         # shellcheck disable=SC2086
-        inst_multiple $_services || return 1
+        inst_multiple $_services \
+            || { dfatal "osr-cluster: of$_services, which a boot keeps running, something is not installed"; exit 1; }
         # shellcheck disable=SC2086
         osr_keep services $_services
         while read -r _file; do
@@ -96,8 +106,10 @@ install() {
     inst_hook initqueue/finished 30 "$moddir/osr-finished.sh"
 
     # With LoaderDevicePartUUID set and no root=, this generator waits for a disk until the boot fails.
-    mkdir -p "$initdir/etc/systemd/system-generators"
+    mkdir -p "$initdir/etc/systemd/system-generators" "$initdir/etc/systemd/system"
     ln -sf /dev/null "$initdir/etc/systemd/system-generators/systemd-gpt-auto-generator"
+    # The agent starts iscsid itself, while it asks for targets; this socket of dracut's module iscsi is the same one.
+    ln -sf /dev/null "$initdir/etc/systemd/system/iscsid.socket"
 }
 
 # Name what a boot keeps in memory: of its shutdown or of cluster services, and these programs.

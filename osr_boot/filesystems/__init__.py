@@ -1,4 +1,4 @@
-"""Root filesystems: each is one file in this directory, which declares its needs, checks and plans.
+"""Filesystems of roots and of what is mounted below them: each is one file here, which declares, checks and plans.
 
 docs/adding-a-filesystem.md shows how to write one. Nothing outside its file names a filesystem.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import ClassVar
 
-    from osr_boot.model import Cluster, Cmdline, Node, RootVolume
+    from osr_boot.model import Cluster, Cmdline, Node, Volume
     from osr_boot.ops import Operation
 
 _registry: dict[str, type[Filesystem]] = {}
@@ -34,10 +34,12 @@ class Problem:
 
 
 class Filesystem:
-    """A kind of root filesystem. A subclass registers itself under its `names`."""
+    """A kind of filesystem. A subclass registers itself under its `names`."""
 
     names: ClassVar[tuple[str, ...]] = ()
     """the words in `rootvolume/@fstype` and `rootfstype=`; the first is the canonical one"""
+    root: ClassVar[bool] = True
+    """False: no root can be on it, only what is mounted below one"""
     modules: ClassVar[tuple[str, ...]] = ()
     """kernel modules that the image needs"""
     programs: ClassVar[tuple[str, ...]] = ()
@@ -59,7 +61,7 @@ class Filesystem:
             _registry[name] = cls
 
     @classmethod
-    def check(cls, volume: RootVolume) -> Iterator[Problem]:
+    def check(cls, volume: Volume) -> Iterator[Problem]:
         """Yield everything that can be known to be wrong with the volume before a boot."""
         raise NotImplementedError
 
@@ -69,13 +71,13 @@ class Filesystem:
         return iter(())
 
     @classmethod
-    def servers(cls, volume: RootVolume) -> tuple[str, ...]:
+    def servers(cls, volume: Volume) -> tuple[str, ...]:
         """Return the addresses from which the volume comes; the links that lead there are waited for."""
         return ()
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
-        """Yield the operations that mount the volume on the directory `target`.
+    def plan(cls, volume: Volume, root: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
+        """Yield the operations that mount the volume on `volume.path` below the directory `root`.
 
         Of `cmdline` ro, rw and fsck count; of `cluster` there are all nodes where the filesystem has a stack.
         """
@@ -89,7 +91,7 @@ class Disk(Filesystem):
     """how often mounting is tried if cluster.conf does not say it; 0: as the boot's deadline allows"""
 
     @classmethod
-    def check(cls, volume: RootVolume) -> Iterator[Problem]:
+    def check(cls, volume: Volume) -> Iterator[Problem]:
         """See Filesystem."""
         key, equals, value = volume.name.partition("=")
         if equals and key in ("LABEL", "UUID", "PARTLABEL", "PARTUUID"):
@@ -100,10 +102,10 @@ class Disk(Filesystem):
             yield Problem("error", f'"{volume.name}" is no disk', hint="write /dev/..., LABEL=... or UUID=...")
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
+    def plan(cls, volume: Volume, root: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         """See Filesystem."""
         from osr_boot.ops.disks import FindDisk
-        from osr_boot.ops.mounts import CheckRoot, MountDevice
+        from osr_boot.ops.mounts import MountDevice
 
         yield FindDisk(volume.name)
         yield from cls.prepare(volume, cmdline, cluster)
@@ -111,16 +113,21 @@ class Disk(Filesystem):
             from osr_boot.cluster import find as stack
 
             yield from stack(cls.stack).plan(cluster, cmdline)
-        given = [word for word in volume.mountopts.split(",") if word]
-        mode = [] if {"ro", "rw"} & set(given) else ["ro" if cmdline.readonly else "rw"]
+        options = options_of(volume, cmdline)
         attempts = volume.attempts or cls.attempts
-        yield MountDevice(volume.name, volume.fstype, ",".join(mode + given), target, attempts, volume.pause)
-        yield CheckRoot(target, volume.name)
+        yield MountDevice(volume.name, volume.fstype, options, root, volume.path, attempts, volume.pause)
 
     @classmethod
-    def prepare(cls, volume: RootVolume, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
+    def prepare(cls, volume: Volume, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         """Yield what is to be done with the disk before it is mounted."""
         return iter(())
+
+
+def options_of(volume: Volume, cmdline: Cmdline) -> str:
+    """Return the mount options of a volume, with `ro` or `rw` where it says neither."""
+    given = [word for word in volume.mountopts.split(",") if word]
+    mode = [] if {"ro", "rw"} & set(given) else ["ro" if cmdline.readonly else "rw"]
+    return ",".join(mode + given)
 
 
 def find(fstype: str) -> type[Filesystem]:

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osr_boot.model import Cluster, Cmdline, RootVolume
+    from osr_boot.model import Cluster, Cmdline, Volume
     from osr_boot.ops import Operation
 
 
@@ -21,7 +21,7 @@ class Ext3(Disk):
     shared = False
 
     @classmethod
-    def prepare(cls, volume: RootVolume, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
+    def prepare(cls, volume: Volume, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         """See Disk."""
         from osr_boot.ops.disks import CheckExt
 

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osr_boot.model import Cluster, Cmdline, Node, RootVolume
+    from osr_boot.model import Cluster, Cmdline, Node, Volume
     from osr_boot.system import System
 
 LONGEST_NAME = 32
@@ -135,7 +135,7 @@ class Gfs2(Disk):
         yield from _fences(nodes)
 
     @classmethod
-    def prepare(cls, volume: RootVolume, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
+    def prepare(cls, volume: Volume, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         """See Disk."""
         yield CheckGfs2(volume.name, cluster.name, len(tuple(corosync.members(cluster))))
 

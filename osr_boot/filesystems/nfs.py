@@ -10,13 +10,13 @@ from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.filesystems import Filesystem, Problem
 from osr_boot.layers import number
 from osr_boot.ops import Operation
-from osr_boot.ops.mounts import CheckRoot, mounted
+from osr_boot.ops.mounts import mount_point, mounted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osr_boot.model import Cluster, Cmdline, Node, RootVolume
+    from osr_boot.model import Cluster, Cmdline, Node, Volume
     from osr_boot.system import System
 
 # What mount.nfs says, and what helps. Source: the texts of nfs-utils' mount.nfs and strerror(3).
@@ -50,7 +50,9 @@ class MountNfs(Operation):
 
     sources: tuple[str, ...]
     """the same export on one server after the other, in the order in which they are tried"""
-    target: str
+    root: str
+    path: str
+    """where below it; empty for the root itself"""
     options: str
     attempts: int
     """0: as many as the boot's deadline allows"""
@@ -59,22 +61,22 @@ class MountNfs(Operation):
 
     def describe(self) -> str:
         """See Operation."""
-        return f"mount {', else '.join(self.sources)} ({self.options}) on {self.target}"
+        return f"mount {', else '.join(self.sources)} ({self.options}) on {self.root}{self.path}"
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """See Operation."""
-        return tuple(("mount", "-t", "nfs", "-o", self.options, source, self.target) for source in self.sources)
+        return tuple(self._command(source, f"{self.root}{self.path}") for source in self.sources)
 
     def execute(self, system: System) -> str:
         """See Operation. Returns the version that was negotiated, and of several servers which one it was."""
-        system.mkdir(self.target)
+        target = mount_point(system, self.root, self.path)
         attempt = 0
         while True:
             attempt += 1
-            for source, command in zip(self.sources, self.commands()):
-                reason, hint, fatal = self._try(system, source, command)
+            for source in self.sources:
+                reason, hint, fatal = self._try(system, source, self._command(source, target))
                 if not reason:
-                    return self._note(system, source, attempt)
+                    return self._note(system, target, source, attempt)
                 pause = 0 if source != self.sources[-1] else self.pause or min(2 ** (attempt - 1), 8)
                 last = source == self.sources[-1] and attempt == self.attempts
                 if last or system.uptime() + pause >= system.deadline or fatal:
@@ -87,6 +89,9 @@ class MountNfs(Operation):
                     system.say(f"  hint: {hint}")
                 if pause:
                     system.pause(pause)
+
+    def _command(self, source: str, target: str) -> tuple[str, ...]:
+        return ("mount", "-t", "nfs", "-o", self.options, source, target)
 
     def _try(self, system: System, source: str, command: tuple[str, ...]) -> tuple[str, str, bool]:
         """Mount once. Returns why it failed (nothing: it did not), what helps, and whether trying again is in vain."""
@@ -108,8 +113,8 @@ class MountNfs(Operation):
         hint = next((remedy for text, remedy in _REMEDIES.items() if text in said), "") or hint
         return reason, hint, status == 127
 
-    def _note(self, system: System, source: str, attempt: int) -> str:
-        _, fstype, options = mounted(system, self.target)
+    def _note(self, system: System, target: str, source: str, attempt: int) -> str:
+        _, fstype, options = mounted(system, target)
         version = next((word for word in options.split(",") if word.startswith("vers=")), fstype)
         note = f"{version}, attempt {attempt}" if attempt > 1 else version
         return f"{note}, from {source}" if len(self.sources) > 1 else note
@@ -176,7 +181,7 @@ class Nfs(Filesystem):
     network = True
 
     @classmethod
-    def check(cls, volume: RootVolume) -> Iterator[Problem]:
+    def check(cls, volume: Volume) -> Iterator[Problem]:
         """See Filesystem."""
         from osr_boot import values  # not in a boot: it loads ipaddress
 
@@ -225,19 +230,20 @@ class Nfs(Filesystem):
         """See Filesystem."""
         for node in nodes:
             own = {address.partition("/")[0] for nic in node.nics for address in nic.addresses}
-            for server in map(_canonical, cls.servers(node.rootvolume) if node.rootvolume else ()):
-                if server in own:
-                    message = f'the NFS server {server} is node "{node.name}", which has its own root from there'
-                    hint = "a node cannot serve its own root: give the server's address, or the node another"
+            for volume in (one for one in node.volumes if one.fstype in cls.names):
+                what = volume.path or "root"
+                for server in own & set(map(_canonical, cls.servers(volume))):
+                    message = f'the NFS server {server} is node "{node.name}", which has its own {what} from there'
+                    hint = f"a node cannot serve its own {what}: give the server's address, or the node another"
                     yield Problem("error", message, hint=hint, node=node)
 
     @classmethod
-    def servers(cls, volume: RootVolume) -> tuple[str, ...]:
+    def servers(cls, volume: Volume) -> tuple[str, ...]:
         """See Filesystem."""
         return (_split(volume.name)[0].strip("[]"), *volume.servers)
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
+    def plan(cls, volume: Volume, root: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         """See Filesystem."""
         server, path = _split(volume.name)
         given = [word for word in volume.mountopts.split(",") if word]
@@ -248,11 +254,10 @@ class Nfs(Filesystem):
             words.append("nolock")
         words += [word for word in given if not word.startswith(("vers=", "nfsvers=", "retry="))]
         sources = tuple(f"{one}:{path}" for one in (server, *map(_bracketed, volume.servers)))
-        yield MountNfs(sources, target, ",".join(words), volume.attempts, volume.pause)
-        yield CheckRoot(target, sources[0])
+        yield MountNfs(sources, root, volume.path, ",".join(words), volume.attempts, volume.pause)
 
 
-def version_of(volume: RootVolume) -> str:
+def version_of(volume: Volume) -> str:
     """Return the NFS version that a volume asks for: its options, else its type, else 4."""
     for word in volume.mountopts.split(","):
         key, _, value = word.partition("=")

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osr_boot.model import Cluster, Cmdline, Node, RootVolume
+    from osr_boot.model import Cluster, Cmdline, Node, Volume
     from osr_boot.system import System
 
 LONGEST_NAME = 16
@@ -99,6 +99,6 @@ class Ocfs2(Disk):
                 yield Problem("error", "has no static IPv4 address, by which o2cb knows a node", hint=hint, node=node)
 
     @classmethod
-    def prepare(cls, volume: RootVolume, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
+    def prepare(cls, volume: Volume, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         """See Disk."""
         yield CheckOcfs2(volume.name, cluster.name, len(tuple(o2cb.members(cluster))))

@@ -34,26 +34,55 @@ class FindDisk(Operation):
 
     def execute(self, system: System) -> str:
         """See Operation. Returns what the kernel calls it. Raises NotYet as long as the boot may wait."""
-        path = path_of(self.device)
         begin = system.uptime()
-        while not system.exists(path):
+        while not (name := self._found(system)):
             now = system.uptime()
             if now >= system.deadline:
-                raise OsrError(
-                    f"no disk {self.device} appeared",
-                    hint=f"disks here: {_seen(system) or 'none'}; is it plugged in, is its driver in the image?",
-                )
+                raise self._missing(system)
             if now - begin >= _PATIENCE:
                 self._speak(system, now)
                 raise NotYet(f"waiting for the disk {self.device}")
             system.pause(0.1)
-        return system.readlink(path).rpartition("/")[2] or path.rpartition("/")[2]
+        return name
+
+    def _found(self, system: System) -> str:
+        """Return what the kernel calls the disk, empty as long as it is not there."""
+        path = path_of(self.device)
+        return _kernel_name(system, path) if system.exists(path) else ""
+
+    def _missing(self, system: System) -> OsrError:
+        hint = f"disks here: {_seen(system) or 'none'}; is it plugged in, is its driver in the image?"
+        return OsrError(f"no disk {self.device} appeared", hint=hint)
+
+    def _waited_for(self) -> str:
+        return f"the disk {self.device}"
 
     def _speak(self, system: System, now: float) -> None:
         """Say at most every 10 s what is waited for."""
         if not system.exists(_SPOKEN) or now - float(system.read(_SPOKEN)) >= 10:
-            system.say(f"waiting for the disk {self.device}; disks here: {_seen(system) or 'none'}")
+            system.say(f"waiting for {self._waited_for()}; disks here: {_seen(system) or 'none'}")
             system.write(_SPOKEN, f"{now:.1f}\n")
+
+
+class FindMap(FindDisk):
+    """Wait until the disk is one of multipath's maps: what it is found as before that is one of its ways alone."""
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"find multipath's map of the disk {self.device}"
+
+    def _found(self, system: System) -> str:
+        name = super()._found(system)
+        return name if _is_map(system, name) else ""
+
+    def _missing(self, system: System) -> OsrError:
+        if name := super()._found(system):
+            hint = "does /etc/multipath.conf in the image let multipathd take the disk (find_multipaths, blacklist)?"
+            return OsrError(f"{self.device} is /dev/{name}, and no map of multipath", hint=hint)
+        return super()._missing(system)
+
+    def _waited_for(self) -> str:
+        return f"multipath's map of the disk {self.device}"
 
 
 class CheckExt(Operation):
@@ -95,6 +124,20 @@ def path_of(device: str) -> str:
         for letter in value
     )  # fmt: skip
     return f"/dev/disk/by-{_BY[key]}/{encoded}"
+
+
+def _kernel_name(system: System, path: str) -> str:
+    return system.readlink(path).rpartition("/")[2] or path.rpartition("/")[2]
+
+
+def _is_map(system: System, name: str) -> bool:
+    """Say whether a disk is a map of multipath, or on one: a partition, or LVM's."""
+    if not name:
+        return False
+    here = f"/sys/class/block/{name}"
+    if system.exists(f"{here}/dm/uuid") and "mpath-" in system.read(f"{here}/dm/uuid"):
+        return True
+    return any(_is_map(system, below) for below in system.names(f"{here}/slaves"))
 
 
 def _seen(system: System) -> str:

@@ -47,13 +47,15 @@ class CheckRoot(Operation):
 
 
 class MountDevice(Operation):
-    """Mount a disk as the root; one of several nodes' again, while the others come up."""
+    """Mount a disk; one of several nodes' again, while the others come up."""
 
     device: str
     """`/dev/...`, `LABEL=...`, `UUID=...`: mount finds it"""
     fstype: str
     options: str
-    target: str
+    root: str
+    path: str
+    """where below it; empty for the root itself"""
     attempts: int
     """0: as many as the boot's deadline allows"""
     pause: int
@@ -61,17 +63,20 @@ class MountDevice(Operation):
 
     def describe(self) -> str:
         """See Operation."""
-        return f"mount {self.device} ({self.fstype}, {self.options}) on {self.target}"
+        return f"mount {self.device} ({self.fstype}, {self.options}) on {self.root}{self.path}"
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """See Operation."""
-        return (("mount", "-t", self.fstype, "-o", self.options, "--", self.device, self.target),)
+        return (self._command(f"{self.root}{self.path}"),)
+
+    def _command(self, target: str) -> tuple[str, ...]:
+        return ("mount", "-t", self.fstype, "-o", self.options, "--", self.device, target)
 
     def execute(self, system: System) -> str:
         """See Operation."""
-        system.mkdir(self.target)
+        target = mount_point(system, self.root, self.path)
         attempt, pause = 1, self.pause or 5
-        while reason := self._try(system):
+        while reason := self._try(system, target):
             said, hint = reason
             if attempt == self.attempts or system.uptime() + pause >= system.deadline:
                 text = f" after {attempt} attempts" if attempt > 1 else ""
@@ -83,16 +88,16 @@ class MountDevice(Operation):
             attempt += 1
         return f"attempt {attempt}" if attempt > 1 else ""
 
-    def _try(self, system: System) -> tuple[str, str] | None:
+    def _try(self, system: System, target: str) -> tuple[str, str] | None:
         """Mount once. Returns why it failed and what helps; None if it did not fail."""
         try:
             # A node that joins waits for the others' heartbeats.
-            system.run(self.commands()[0], timeout=max(60.0, system.deadline - system.uptime()))
+            system.run(self._command(target), timeout=max(60.0, system.deadline - system.uptime()))
         except CommandFailed as error:
             said = error.output or error.message
             hint = next((remedy for text, remedy in _REMEDIES.items() if text in said), "") or error.hint
             line = next((line for line in said.split("\n") if line), "")
-            return line.removeprefix("mount: ").removeprefix(f"{self.target}: "), hint
+            return line.removeprefix("mount: ").removeprefix(f"{target}: "), hint
         return None
 
 
@@ -122,6 +127,9 @@ class Bind(Operation):
     """what to do when the source is missing"""
     instead: str = ""
     """what else will do as the source"""
+    recursive: bool = False
+    """True: with what is mounted below the source"""
+    options: str = ""
 
     def describe(self) -> str:
         """See Operation."""
@@ -129,20 +137,21 @@ class Bind(Operation):
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """See Operation."""
-        return (("mount", "--bind", self.root + self.source, self.root + self.target),)
+        return (self._command(self.root + self.source, self.root + self.target),)
+
+    def _command(self, source: str, target: str) -> tuple[str, ...]:
+        options = ("-o", self.options) if self.options else ()
+        return ("mount", "--rbind" if self.recursive else "--bind", *options, source, target)
 
     def execute(self, system: System) -> str:
         """See Operation. The paths are resolved inside the root: a link on it leads nobody out of it."""
         source = resolve(system, self.root, self.source)
-        target = resolve(system, self.root, self.target)
         named = resolve(system, self.root, self.instead) if self.instead else ""
         if named and not system.isdir(source) and system.isdir(named):
             source = named
         if not system.isdir(source):
             raise OsrError(f"{self.source} is missing on the shared root", hint=self.remedy)
-        if not system.isdir(target):
-            raise OsrError(f"{self.target} is missing on the shared root", hint=f"make it there: `mkdir {self.target}`")
-        system.run(("mount", "--bind", source, target))
+        system.run(self._command(source, mount_point(system, self.root, self.target)))
         return f"from {self.instead}" if source == named else ""
 
 
@@ -175,6 +184,17 @@ class BindOver(Operation):
             return "none: nothing to hide"
         system.run(("mount", "--bind", self.source, plain))
         return "mounted over"
+
+
+def mount_point(system: System, root: str, path: str) -> str:
+    """Return the directory on which something is mounted, `path` below `root`. Raises OsrError if it is not there."""
+    if not path:
+        system.mkdir(root)
+        return root
+    target = resolve(system, root, path)
+    if not system.isdir(target):
+        raise OsrError(f"{path} is missing on the shared root", hint=f"make it there: `mkdir {path}`")
+    return target
 
 
 def resolve(system: System, root: str, path: str) -> str:

@@ -24,8 +24,8 @@ DIRECTORY = Path(__file__).parent / "findings"
 TABLE = TOP / "docs/findings.md"
 CASES = sorted(DIRECTORY.glob("*.conf"))
 # Where findings are made, and the calls that make one.
-MAKERS = ("clusterconf", "nics", "linkoptions", "validate", "linkchecks", "spelling", "values", "document", "pending",
-          "filesystems/*")  # fmt: skip
+MAKERS = ("clusterconf", "nics", "volumes", "linkoptions", "validate", "linkchecks", "volumechecks", "storage",
+          "spelling", "values", "document", "filesystems/*")  # fmt: skip
 CALLS = {"Finding", "Problem", "Unfit", "Malformed", "error"}
 # What no small file can show: limits of size, and unit tests show them; and what can only come with a defect of ours.
 ELSEWHERE = {

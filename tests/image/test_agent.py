@@ -7,14 +7,14 @@ import json
 import pytest
 
 from osr_boot import plan
-from osr_boot.model import Cmdline, Nic, Node, RootVolume
+from osr_boot.model import Cmdline, Nic, Node, Volume
 from osr_boot.ops.mounts import Bind
 from tests.image import made
 from tests.image.made import KINDS, Made
 
 # 41 seconds after power-on the agent was first called: the deadline of 1 s has long passed.
 LATE = {"/run/osr/began": "0.01\n", "/proc-cmdline": "rd.osr.timeout=1\n"}
-NODE = Node("node1", 1, (Nic("eth0", "52:54:00:77:00:01", "10.77.0.11/24"),), RootVolume("10.77.0.1:/srv/root", "nfs"))
+NODE = Node("node1", 1, (Nic("eth0", "52:54:00:77:00:01", "10.77.0.11/24"),), Volume("10.77.0.1:/srv/root", "nfs"))
 TREES = {"/sysroot/cluster/cdsl/1/mine": "yes\n", "/sysroot/cdsl.local/": ""}
 
 

@@ -21,6 +21,8 @@ WANTED = (
     "net/8021q", "net/bridge", "net/packet",
     "fs/nfs", "fs/lockd", "net/sunrpc", "fs/fscache",
     "fs/ext4", "fs/xfs", "fs/gfs2", "fs/dlm", "fs/ocfs2", "fs/configfs", "fs/overlayfs",
+    "drivers/scsi/sd_mod", "drivers/scsi/virtio_scsi", "drivers/scsi/iscsi_tcp", "drivers/scsi/device_handler",
+    "drivers/md/dm-mod", "drivers/md/dm-multipath", "drivers/md/dm-service-time", "drivers/md/dm-round-robin",
     "crypto/crc32c_generic", "arch/x86/crypto/crc32c-intel", "lib/libcrc32c",
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ import pytest
 from osr_boot import boot, compiled, facts
 from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed
-from osr_boot.model import Cluster, Facts, Link, Nic, Node, RootVolume
+from osr_boot.model import Cluster, Facts, Link, Nic, Node, Volume
 
 MAC1, MAC2, STRANGER = (f"52:54:00:00:00:{last}" for last in ("01", "02", "99"))
 SERVER = "10.0.0.1:/srv/root"
@@ -19,7 +19,7 @@ SERVER = "10.0.0.1:/srv/root"
 
 def node(number: int, mac: str, *, root: str = SERVER) -> Node:
     nic = Nic("eth0", mac, f"10.0.0.1{number}/24", gateway="10.0.0.1", line=10 * number + 3)
-    return Node(f"node{number}", number, (nic,), RootVolume(root, "nfs4"), line=10 * number)
+    return Node(f"node{number}", number, (nic,), Volume(root, "nfs4"), line=10 * number)
 
 
 CLUSTER = Cluster("demo", 3, (node(1, MAC1), node(2, MAC2)), source="/etc/cluster/cluster.conf")

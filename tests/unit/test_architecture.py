@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from osr_boot import bundle
+
 PACKAGE = Path(__file__).parents[2] / "osr_boot"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
 DOORS = {"lxml": {"schema.py", "xpath.py"}, "netifaces": {"facts.py"}, "subprocess": {"linux.py", "programs.py"}}
@@ -89,8 +91,8 @@ def loaded_by(code: str) -> set[str]:
 
 PLAN = """
 from osr_boot import plan, identity, cmdline, compiled
-from osr_boot.model import Node, Nic, RootVolume, Cmdline
-node = Node("n", 1, (Nic("eth0", "52:54:00:00:00:01", "10.0.0.1/24"),), RootVolume("10.0.0.9:/r", "nfs"))
+from osr_boot.model import Node, Nic, Volume, Cmdline
+node = Node("n", 1, (Nic("eth0", "52:54:00:00:00:01", "10.0.0.1/24"),), Volume("10.0.0.9:/r", "nfs"))
 plan.dumps(plan.make(node, Cmdline(), because="x"))
 """
 
@@ -108,3 +110,26 @@ def test_a_boot_stage_loads_only_what_it_uses() -> None:
     assert "osr_boot.boot" in loaded
     assert not loaded & {"argparse", "ipaddress", "logging", "pathlib", "typing", "lxml", "osr_boot.clusterconf"}
     assert not loaded & {"osr_boot.network", "osr_boot.identity", "osr_boot.compiled", "osr_boot.filesystems.nfs"}
+
+
+def late(path: Path) -> set[str]:
+    """Return the modules of ours that a file imports inside its functions."""
+    found = set()
+    for function in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("osr_boot"):
+                parts = [f"{node.module}.{alias.name}" for alias in node.names]
+                modules = [part for part in parts if (PACKAGE.parent / f"{part.replace('.', '/')}.py").exists()]
+                found |= set(modules or [str(node.module)])
+    return found
+
+
+@pytest.mark.programs
+def test_what_a_boot_imports_late_is_in_the_image() -> None:
+    carried = {name: Path(file) for name, file in bundle.loaded(str(PACKAGE)) if name.startswith("osr_boot")}
+    # What commands import late is for who has the whole package.
+    wanted = {one for name, path in carried.items() if ".commands" not in name for one in late(path)}
+    assert "osr_boot.storage" in wanted
+    assert wanted <= {*carried, "osr_boot"}

@@ -6,7 +6,7 @@ import pytest
 
 from osr_boot import boot, compiled, facts
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Fence, RootVolume
+from osr_boot.model import Cluster, Fence, Volume
 from osr_boot.value import replace
 from tests.unit import pretended
 from tests.unit.pretended import MAC1, MOUNTS, ROOT, SERVER, Boot, refused
@@ -40,7 +40,7 @@ def test_a_whole_boot(full: Boot) -> None:
 
 
 def test_a_stage_that_waits_for_a_disk_goes_on_where_it_was(full: Boot) -> None:
-    disk = replace(pretended.CLUSTER.nodes[0], rootvolume=RootVolume("LABEL=root", "ext4", shared=False))
+    disk = replace(pretended.CLUSTER.nodes[0], rootvolume=Volume("LABEL=root", "ext4", shared=False))
     full.machine.files["/etc/osr/cluster.json"] = compiled.dump(Cluster("demo", 3, (disk,)))
     full.stage("plan")
     assert [full.stage("root"), full.stage("root")] == [75, 75]
@@ -56,7 +56,7 @@ def test_a_stage_that_waits_for_a_disk_goes_on_where_it_was(full: Boot) -> None:
 
 
 def test_a_disk_that_never_comes_ends_the_boot(full: Boot) -> None:
-    disk = replace(pretended.CLUSTER.nodes[0], rootvolume=RootVolume("LABEL=root", "ext4", shared=False))
+    disk = replace(pretended.CLUSTER.nodes[0], rootvolume=Volume("LABEL=root", "ext4", shared=False))
     full.machine.files["/etc/osr/cluster.json"] = compiled.dump(Cluster("demo", 3, (disk,)))
     full.stage("plan")
     calls = 0
@@ -169,7 +169,7 @@ def test_a_plan_in_which_secrets_may_be_is_nobody_elses_to_read(full: Boot) -> N
     cluster = compiled.load(full.machine.files["/etc/osr/cluster.json"])
     fenced = Fence("ipmi", "fence_ipmilan", options=("passwd=s3cret",))
     nodes = tuple(
-        replace(node, fences=(fenced,), rootvolume=RootVolume("LABEL=demo:root", "gfs2")) for node in cluster.nodes
+        replace(node, fences=(fenced,), rootvolume=Volume("LABEL=demo:root", "gfs2")) for node in cluster.nodes
     )
     full.machine.files["/etc/osr/cluster.json"] = compiled.dump(replace(cluster, nodes=nodes))
     full.machine.files = {path: text for path, text in full.machine.files.items() if not path.startswith("/run/osr/")}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from osr_boot import plan, state
-from osr_boot.model import Cmdline, Nic, Node, RootVolume
+from osr_boot.model import Cmdline, Nic, Node, Volume
 from tests.unit.command import BAD, GOOD, osr
 
-NODE = Node("node1", 1, (Nic("eth0", "52:54:00:00:00:01", "10.0.0.11/24"),), RootVolume("10.0.0.1:/srv/root", "nfs"))
+NODE = Node("node1", 1, (Nic("eth0", "52:54:00:00:00:01", "10.0.0.11/24"),), Volume("10.0.0.1:/srv/root", "nfs"))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from osr_boot import clusterconf, document, findings
 from osr_boot.clusterconf import parse
 from osr_boot.errors import ConfigError
-from osr_boot.model import Dmi, Finding, Nic, Node, RootVolume
+from osr_boot.model import Dmi, Finding, Nic, Node, Volume
 
 WHOLE = b"""<?xml version="1.0"?>
 <cluster name="demo" config_version="7" type="osr">
@@ -59,7 +59,7 @@ def test_everything_that_is_read() -> None:
                 Nic("eth0", "52:54:00:00:00:0a", "10.0.0.11/24", "10.0.0.1", True, "virtio_net", 9000, line=9),
                 Nic("eth1", "52:54:00:00:00:0b", onboot=False, line=13),
             ),
-            rootvolume=RootVolume("10.0.0.1:/srv/root", "nfs4", "noatime", 5, 3, line=8),
+            rootvolume=Volume("10.0.0.1:/srv/root", "nfs4", "noatime", 5, 3, line=8),
             hostname="web1",
             votes=2,
             dmi=Dmi("4c4c4544-0042", "X1", "A 7"),
@@ -78,7 +78,7 @@ def test_everything_that_is_read() -> None:
                     line=21,
                 ),
             ),
-            rootvolume=RootVolume("10.0.0.1:/srv/root", "nfs4", shared=False, line=20),
+            rootvolume=Volume("10.0.0.1:/srv/root", "nfs4", shared=False, line=20),
             line=18,
         ),
     )

@@ -8,7 +8,7 @@ import pytest
 
 from osr_boot import compiled
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Dmi, Fence, Nic, Node, O2cb, RootVolume
+from osr_boot.model import Cluster, Dmi, Fence, Nic, Node, O2cb, Storage, Volume
 from osr_boot.value import replace
 
 FULL = Cluster(
@@ -42,7 +42,9 @@ FULL = Cluster(
                 ),
                 Nic("eth1", "52:54:00:00:00:0a", onboot=False),
             ),
-            RootVolume("10.0.0.9:/r", "nfs4", "noatime", 5, 3, False, ("10.0.0.8",), 4),
+            Volume("10.0.0.9:/r", "nfs4", "noatime", 5, 3, False, ("10.0.0.8",), "/data", 4),
+            (Volume("LABEL=data", "ext4", path="/data"), Volume("tmpfs", "tmpfs", path="/scratch")),
+            Storage("mpt3sas", True, "10.0.0.7", 3261, "iqn.2026-01.org.example:t", "iqn.2026-01.org.example:i", 8),
             "web1",
             2,
             7778,
@@ -51,7 +53,7 @@ FULL = Cluster(
             3,
         ),
         Node("node2", 2, line=9),
-        Node("node22", 22, (Nic("eth0", "52:54:00:00:00:16"),), RootVolume("/dev/sda1", "nfs4"), line=12),
+        Node("node22", 22, (Nic("eth0", "52:54:00:00:00:16"),), Volume("/dev/sda1", "nfs4"), line=12),
     ),
     "/etc/cluster/cluster.conf",
     1234,
@@ -74,7 +76,7 @@ def test_the_cluster_of_the_round_trip_has_every_field_set() -> None:
     """A field that is added to the model is added to FULL, and so is shown to travel."""
     node = FULL.nodes[0]
     assert node.rootvolume
-    for value in (FULL, node, node.nics[0], node.rootvolume, node.dmi, FULL.o2cb):
+    for value in (FULL, node, node.nics[0], node.rootvolume, node.storage, node.dmi, FULL.o2cb):
         for field in value.__fields__:
             if field != "onboot":  # False in the second link
                 assert getattr(value, field) != value.__defaults__.get(field), field
@@ -144,7 +146,7 @@ def test_a_node_of_nothing_but_name_and_number() -> None:
 
 
 def test_what_has_no_default_is_written_even_if_it_is_empty() -> None:
-    empty = Cluster("demo", 1, (Node("", 0, (Nic(""),), RootVolume("", "")),))
+    empty = Cluster("demo", 1, (Node("", 0, (Nic(""),), Volume("", "")),))
     assert compiled.load(compiled.dump(empty)) == empty
 
 
@@ -218,7 +220,7 @@ def large(nodes: int) -> str:
                         Nic(f"eth{link}", f"52:54:{link:02x}:00:{number >> 8:02x}:{number & 255:02x}", "10.0.0.1/8")
                         for link in range(4)
                     ),
-                    RootVolume("10.0.0.9:/srv/root", "nfs4"),
+                    Volume("10.0.0.9:/srv/root", "nfs4"),
                 )
                 for number in range(1, nodes + 1)
             ),

@@ -7,7 +7,7 @@ import pytest
 from osr_boot import filesystems
 from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, NotYet, OsrError
-from osr_boot.model import Cluster, Cmdline, RootVolume
+from osr_boot.model import Cluster, Cmdline, Volume
 from osr_boot.ops.disks import CheckExt, FindDisk, path_of
 from osr_boot.ops.mounts import MountDevice
 
@@ -70,10 +70,10 @@ def test_a_disk_that_never_comes_ends_the_boot_with_those_that_are_there() -> No
     ],
 )
 def test_a_local_filesystem_is_checked_as_the_command_line_says(mode: str, argv: tuple[str, ...] | None) -> None:
-    volume = RootVolume("LABEL=root", "ext3", shared=False)
+    volume = Volume("LABEL=root", "ext3", shared=False)
     operations = list(filesystems.find("ext3").plan(volume, "/sysroot", Cmdline(fsck=mode), Cluster()))
     kinds = [type(operation).__name__ for operation in operations]
-    assert kinds == ["FindDisk", *(["CheckExt"] if argv else []), "MountDevice", "CheckRoot"]
+    assert kinds == ["FindDisk", *(["CheckExt"] if argv else []), "MountDevice"]
     assert not argv or operations[1].commands() == (argv,)
 
 
@@ -107,6 +107,6 @@ def test_what_a_person_must_repair_ends_the_boot(status: int) -> None:
 def test_a_mount_that_fails_says_what_helps(said: str, hint: str) -> None:
     system = Dry(answers={"mount": CommandFailed("x", status=32, output=said)})
     with pytest.raises(OsrError, match="^cannot mount /dev/vda as ext3: ") as caught:
-        MountDevice("/dev/vda", "ext3", "rw", "/sysroot", 1, 0).execute(system)
+        MountDevice("/dev/vda", "ext3", "rw", "/sysroot", "", 1, 0).execute(system)
     assert hint in caught.value.hint
     assert "/sysroot" not in caught.value.message

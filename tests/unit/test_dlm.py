@@ -12,7 +12,7 @@ from osr_boot.cluster import corosync, dlm
 from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.filesystems.gfs2 import CheckGfs2, superblock
-from osr_boot.model import Cluster, Cmdline, Fence, Nic, Node, RootVolume
+from osr_boot.model import Cluster, Cmdline, Fence, Nic, Node, Volume
 from osr_boot.ops.services import MakeServiceRoot, StartService
 from osr_boot.value import replace
 from tests.unit.command import GOOD
@@ -20,7 +20,7 @@ from tests.unit.command import GOOD
 
 def node(number: int, *addresses: str, votes: int = 1) -> Node:
     nic = Nic("eth0", f"52:54:00:00:00:0{number}", addresses[0], more=addresses[1:])
-    return Node(f"node{number}", number, (nic,), RootVolume("LABEL=demo:root", "gfs2"), votes=votes)
+    return Node(f"node{number}", number, (nic,), Volume("LABEL=demo:root", "gfs2"), votes=votes)
 
 
 CLUSTER = Cluster("demo", nodes=(node(1, "10.0.0.1/24"), node(2, "fd00::2/64", "10.0.0.2/24", votes=2)), two_node=True)
@@ -169,7 +169,7 @@ def test_the_plan_looks_at_the_disk_before_it_joins() -> None:
     kinds = [type(operation).__name__ for operation in made.stages["root"]]
     services = ["MakeServiceRoot", "StartService", "WaitQuorum", "StartService"]
     assert kinds == ["SetHostname", "FindDisk", "CheckGfs2", *services, "MountDevice", "CheckRoot"]
-    assert plan.stack_of(CLUSTER.nodes[0], Cmdline()) == "dlm"
+    assert plan.stacks_of(CLUSTER.nodes[0], Cmdline()) == ("dlm",)
     written = dict(file for operation in made.stages["handover"] for file in operation.files())
     for unit in ("corosync", "dlm"):
         assert "ExecStart=\nExecStart=/bin/true\n" in written[f"/run/systemd/system/{unit}.service.d/00-osr.conf"]

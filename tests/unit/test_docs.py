@@ -17,7 +17,7 @@ import pytest
 
 from osr_boot import cli, cmdline, filesystems, plan, vocabulary
 from osr_boot.filesystems import nfs
-from osr_boot.model import Cluster, Cmdline, Link, RootVolume
+from osr_boot.model import Cluster, Cmdline, Link, Volume
 from osr_boot.requires import PROGRAMS
 from osr_boot.words import Kind
 from tests.unit import pretended
@@ -198,8 +198,8 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.M
 def test_the_example_of_a_filesystem_keeps_the_rules(example: types.ModuleType) -> None:
     kind = filesystems.find("minix")
     assert kind is example.Minix
-    assert [problem.severity for problem in kind.check(RootVolume("vda", "minix"))] == ["error"]
-    volume = RootVolume("/dev/vda1", "minix", "noatime")
+    assert [problem.severity for problem in kind.check(Volume("vda", "minix"))] == ["error"]
+    volume = Volume("/dev/vda1", "minix", "noatime")
     assert list(kind.check(volume)) == []
     operations = tuple(kind.plan(volume, "/sysroot", Cmdline(), Cluster()))
     assert operations[0].commands() == (("mount", "-t", "minix", "-o", "rw,noatime", "/dev/vda1", "/sysroot"),)

@@ -9,11 +9,11 @@ from osr_boot import clusterconf, compiled, identity
 from osr_boot.errors import IdentityError, NotYet
 from osr_boot.facts import gather
 from osr_boot.identity import identify
-from osr_boot.model import Cluster, Cmdline, Dmi, Facts, Link, Nic, Node, RootVolume
+from osr_boot.model import Cluster, Cmdline, Dmi, Facts, Link, Nic, Node, Volume
 from osr_boot.value import replace
 
 MAC1, MAC2, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02", "52:54:00:77:00:ff"
-ROOT = RootVolume("10.0.0.9:/r", "nfs4", "noatime")
+ROOT = Volume("10.0.0.9:/r", "nfs4", "noatime")
 NODE1 = Node(
     "node1",
     1,

@@ -8,11 +8,10 @@ from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.filesystems import find
 from osr_boot.filesystems.nfs import MountNfs, Nfs, port_of
-from osr_boot.model import Cluster, Cmdline, RootVolume
-from osr_boot.ops.mounts import CheckRoot
+from osr_boot.model import Cluster, Cmdline, Volume
 
-VOLUME = RootVolume("10.0.0.1:/srv/root", "nfs")
-MOUNT = MountNfs(("10.0.0.1:/srv/root",), "/sysroot", "rw,vers=4,retry=0", 0, 0)
+VOLUME = Volume("10.0.0.1:/srv/root", "nfs")
+MOUNT = MountNfs(("10.0.0.1:/srv/root",), "/sysroot", "", "rw,vers=4,retry=0", 0, 0)
 MOUNTED = {"/proc/self/mounts": "10.0.0.1:/srv/root /sysroot nfs4 rw,relatime,vers=4.2,hard 0 0\n"}
 
 
@@ -24,28 +23,25 @@ def refused(text: str) -> CommandFailed:
     ("volume", "options"),
     [
         (VOLUME, "rw,vers=4,retry=0"),
-        (RootVolume("10.0.0.1:/r", "nfs4"), "rw,vers=4,retry=0"),
-        (RootVolume("10.0.0.1:/r", "nfs3"), "rw,vers=3,retry=0,nolock"),
-        (RootVolume("10.0.0.1:/r", "nfs", "vers=3,lock"), "rw,vers=3,retry=0,lock"),
-        (RootVolume("10.0.0.1:/r", "nfs", "nfsvers=4.1,soft,retry=9"), "rw,vers=4.1,retry=0,soft"),
-        (RootVolume("10.0.0.1:/r", "nfs", "ro"), "vers=4,retry=0,ro"),
+        (Volume("10.0.0.1:/r", "nfs4"), "rw,vers=4,retry=0"),
+        (Volume("10.0.0.1:/r", "nfs3"), "rw,vers=3,retry=0,nolock"),
+        (Volume("10.0.0.1:/r", "nfs", "vers=3,lock"), "rw,vers=3,retry=0,lock"),
+        (Volume("10.0.0.1:/r", "nfs", "nfsvers=4.1,soft,retry=9"), "rw,vers=4.1,retry=0,soft"),
+        (Volume("10.0.0.1:/r", "nfs", "ro"), "vers=4,retry=0,ro"),
     ],
 )
-def test_options(volume: RootVolume, options: str) -> None:
+def test_options(volume: Volume, options: str) -> None:
     mount = next(iter(Nfs.plan(volume, "/sysroot", Cmdline(), Cluster())))
     assert isinstance(mount, MountNfs)
     assert mount.options == options
 
 
-def test_plan_mounts_and_looks() -> None:
-    assert list(find("nfs").plan(VOLUME, "/sysroot", Cmdline(), Cluster())) == [
-        MOUNT,
-        CheckRoot("/sysroot", "10.0.0.1:/srv/root"),
-    ]
+def test_plan_mounts() -> None:
+    assert list(find("nfs").plan(VOLUME, "/sysroot", Cmdline(), Cluster())) == [MOUNT]
 
 
 def test_ipv6_server_keeps_its_brackets() -> None:
-    mount = next(iter(Nfs.plan(RootVolume("[fd00::1]:/r", "nfs"), "/sysroot", Cmdline(readonly=True), Cluster())))
+    mount = next(iter(Nfs.plan(Volume("[fd00::1]:/r", "nfs"), "/sysroot", Cmdline(readonly=True), Cluster())))
     assert mount.commands() == (("mount", "-t", "nfs", "-o", "ro,vers=4,retry=0", "[fd00::1]:/r", "/sysroot"),)
 
 
@@ -92,7 +88,7 @@ def test_giving_up_says_reason_and_remedy(said: str, remedy: str) -> None:
 def test_a_dead_server_costs_seconds_and_the_next_one_is_taken() -> None:
     system = Dry(MOUNTED)
     system.unreachable = {"10.0.0.1": "Connection timed out"}
-    volume = RootVolume("10.0.0.1:/srv/root", "nfs", servers=("10.0.0.2", "fd00::2"))
+    volume = Volume("10.0.0.1:/srv/root", "nfs", servers=("10.0.0.2", "fd00::2"))
     assert Nfs.servers(volume) == ("10.0.0.1", "10.0.0.2", "fd00::2")
     mount = next(iter(Nfs.plan(volume, "/sysroot", Cmdline(), Cluster())))
     assert mount.commands()[2][-2] == "[fd00::2]:/srv/root"
@@ -194,14 +190,14 @@ def test_asking_that_fails_is_no_second_failure() -> None:
 def test_the_port_that_mounting_begins_at(options: str, port: int) -> None:
     assert port_of(options) == port
     system = Dry(MOUNTED)
-    MountNfs(("10.0.0.1:/r",), "/sysroot", options, 0, 0).execute(system)
+    MountNfs(("10.0.0.1:/r",), "/sysroot", "", options, 0, 0).execute(system)
     assert system.reached == ([("10.0.0.1", port)] if port else [])
 
 
 @pytest.mark.parametrize("source", ["filer:/srv/root", "[fe80::1%eth0]:/r", "1.2.3:/r", "fil\0er:/r", "\udcff:/r"])
 def test_a_name_is_for_mount_nfs_to_look_up(source: str) -> None:
     system = Dry(MOUNTED)
-    mount = MountNfs((source,), "/sysroot", "vers=4", 1, 0)
+    mount = MountNfs((source,), "/sysroot", "", "vers=4", 1, 0)
     mount.execute(system)
     assert system.reached == []
     system = Dry(answers={"mount": refused("Connection timed out")})
@@ -215,7 +211,7 @@ def test_a_name_is_for_mount_nfs_to_look_up(source: str) -> None:
 def test_a_port_mapper_that_refuses_is_a_machine_that_is_there(why: str, mounts: int) -> None:
     system = Dry(MOUNTED, deadline=5)
     system.unreachable = {"10.0.0.1": why}
-    mount = MountNfs(("10.0.0.1:/r",), "/sysroot", "vers=3,nolock", 1, 0)
+    mount = MountNfs(("10.0.0.1:/r",), "/sysroot", "", "vers=3,nolock", 1, 0)
     if mounts:
         mount.execute(system)
     else:
@@ -227,7 +223,7 @@ def test_a_port_mapper_that_refuses_is_a_machine_that_is_there(why: str, mounts:
 def test_mounttimes_and_mountwait_bound_the_attempts() -> None:
     system = Dry(answers={"mount": refused("Connection refused")})
     with pytest.raises(OsrError, match="after 3 attempts"):
-        MountNfs(("10.0.0.1:/r",), "/sysroot", "vers=4", attempts=3, pause=5).execute(system)
+        MountNfs(("10.0.0.1:/r",), "/sysroot", "", "vers=4", attempts=3, pause=5).execute(system)
     assert system.clock == 10
 
 
@@ -242,16 +238,16 @@ def test_a_missing_program_is_not_tried_twice() -> None:
 @pytest.mark.parametrize(
     ("volume", "severity", "words"),
     [
-        (RootVolume("10.0.0.1", "nfs"), "error", "not SERVER:/PATH"),
-        (RootVolume("10.0.0.1:srv", "nfs"), "error", "not absolute"),
-        (RootVolume("filer:/srv", "nfs"), "error", "not an address"),
-        (RootVolume("10.0.0.1:/srv", "nfs", "vers=3,nfsvers=4"), "error", "two versions"),
-        (RootVolume("10.0.0.1:/srv", "nfs3", "lock"), "error", "rpc.statd"),
-        (RootVolume("10.0.0.1:/srv", "nfs3"), "warning", "without locks"),
-        (RootVolume("10.0.0.1:/srv", "nfs", "vers=3"), "warning", "without locks"),
+        (Volume("10.0.0.1", "nfs"), "error", "not SERVER:/PATH"),
+        (Volume("10.0.0.1:srv", "nfs"), "error", "not absolute"),
+        (Volume("filer:/srv", "nfs"), "error", "not an address"),
+        (Volume("10.0.0.1:/srv", "nfs", "vers=3,nfsvers=4"), "error", "two versions"),
+        (Volume("10.0.0.1:/srv", "nfs3", "lock"), "error", "rpc.statd"),
+        (Volume("10.0.0.1:/srv", "nfs3"), "warning", "without locks"),
+        (Volume("10.0.0.1:/srv", "nfs", "vers=3"), "warning", "without locks"),
     ],
 )
-def test_check(volume: RootVolume, severity: str, words: str) -> None:
+def test_check(volume: Volume, severity: str, words: str) -> None:
     problems = list(Nfs.check(volume))
     assert problems[0].severity == severity
     assert words in problems[0].message
@@ -260,4 +256,4 @@ def test_check(volume: RootVolume, severity: str, words: str) -> None:
 
 @pytest.mark.parametrize("name", ["10.0.0.1:/srv", "[fd00::1]:/srv"])
 def test_check_finds_nothing_wrong(name: str) -> None:
-    assert list(Nfs.check(RootVolume(name, "nfs4"))) == []
+    assert list(Nfs.check(Volume(name, "nfs4"))) == []

@@ -11,14 +11,14 @@ from osr_boot.cluster import find, o2cb
 from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, ConfigError, OsrError
 from osr_boot.filesystems.ocfs2 import CheckOcfs2, superblock
-from osr_boot.model import Cluster, Cmdline, Nic, Node, O2cb, RootVolume
+from osr_boot.model import Cluster, Cmdline, Nic, Node, O2cb, Volume
 
 REGION = "77D95EF51C0149D2823674FCC162CF8B"
 
 
 def node(number: int, *addresses: str, host: str = "") -> Node:
     nic = Nic("eth0", f"52:54:00:00:00:0{number}", addresses[0], more=addresses[1:])
-    return Node(f"node{number}", number, (nic,), RootVolume("LABEL=root", "ocfs2"), hostname=host)
+    return Node(f"node{number}", number, (nic,), Volume("LABEL=root", "ocfs2"), hostname=host)
 
 
 CLUSTER = Cluster("demo", nodes=(node(1, "10.0.0.1/24"), node(2, "fd00::2/64", "10.0.0.2/24", host="two")))
@@ -100,8 +100,8 @@ def test_the_stack_is_in_the_plan_after_the_disk_is_looked_at_and_the_host_name_
     kinds = [type(operation).__name__ for operation in made.stages["root"]]
     assert kinds == ["SetHostname", "FindDisk", "CheckOcfs2", "StartO2cb", "MountDevice", "CheckRoot"]
     assert "WaitCarrier" in [type(operation).__name__ for operation in made.stages["network"]]
-    assert plan.stack_of(CLUSTER.nodes[0], Cmdline()) == "o2cb"
-    assert plan.stack_of(CLUSTER.nodes[0], Cmdline(root="nfs:10.0.0.9:/r")) == ""
+    assert plan.stacks_of(CLUSTER.nodes[0], Cmdline()) == ("o2cb",)
+    assert plan.stacks_of(CLUSTER.nodes[0], Cmdline(root="nfs:10.0.0.9:/r")) == ()
 
 
 def test_settings_travel_in_the_image() -> None:

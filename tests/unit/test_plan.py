@@ -8,11 +8,11 @@ import pytest
 
 from osr_boot import filesystems, plan, requires
 from osr_boot.errors import ConfigError
-from osr_boot.model import Cluster, Cmdline, Nic, Node, RootVolume
+from osr_boot.model import Cluster, Cmdline, Nic, Node, Volume
 from osr_boot.ops import Operation, from_json, to_json
 
 NIC = Nic("eth0", "52:54:00:00:00:01", "10.0.0.11/24", gateway="10.0.0.1", driver="e1000")
-NODE = Node("node1", 1, (NIC,), RootVolume("10.0.0.1:/srv/root", "nfs"))
+NODE = Node("node1", 1, (NIC,), Volume("10.0.0.1:/srv/root", "nfs"))
 # A root volume that each kind of filesystem finds nothing wrong with.
 VOLUMES = {True: "10.0.0.1:/srv/root", False: "/dev/disk/by-label/root"}
 
@@ -53,7 +53,7 @@ def test_static_with_a_disk_of_its_own_keeps_dracuts_shutdown() -> None:
 
 def test_root_by_hand_wins() -> None:
     volume = plan.volume_of(NODE, Cmdline(root="nfs4:10.9.9.9:/other", rootflags="soft"))
-    assert volume == RootVolume("10.9.9.9:/other", "nfs4", "soft")
+    assert volume == Volume("10.9.9.9:/other", "nfs4", "soft")
     assert plan.volume_of(NODE, Cmdline(root="LABEL=root")) is None
 
 
@@ -104,8 +104,8 @@ def test_a_plan_cannot_name_anything_but_operations(name: str) -> None:
 class TestEveryFilesystem:
     """A new file in osr_boot/filesystems is held to these without a word here."""
 
-    def volume(self, fstype: str) -> RootVolume:
-        return RootVolume(VOLUMES[filesystems.find(fstype).network], fstype)
+    def volume(self, fstype: str) -> Volume:
+        return Volume(VOLUMES[filesystems.find(fstype).network], fstype)
 
     def operations(self, fstype: str) -> list[Operation]:
         return list(filesystems.find(fstype).plan(self.volume(fstype), "/sysroot", Cmdline(), Cluster()))
@@ -113,7 +113,7 @@ class TestEveryFilesystem:
     def test_checks(self, fstype: str) -> None:
         problems = list(filesystems.find(fstype).check(self.volume(fstype)))
         assert not [problem.message for problem in problems if problem.severity == "error"]
-        assert list(filesystems.find(fstype).check(RootVolume("", fstype)))
+        assert list(filesystems.find(fstype).check(Volume("", fstype)))
 
     def test_plans_and_round_trips(self, fstype: str) -> None:
         operations = self.operations(fstype)

@@ -8,7 +8,7 @@ import pytest
 
 from osr_boot import filesystems, findings, linkoptions, nics, validate, values
 from osr_boot.filesystems import Filesystem, Problem
-from osr_boot.model import Cluster, Cmdline, Dmi, Finding, Nic, Node, RootVolume
+from osr_boot.model import Cluster, Cmdline, Dmi, Finding, Nic, Node, Volume
 from osr_boot.ops import Operation
 from osr_boot.value import replace
 
@@ -20,7 +20,7 @@ class Local(Filesystem):
     checked = 0
 
     @classmethod
-    def check(cls, volume: RootVolume) -> Iterator[Problem]:
+    def check(cls, volume: Volume) -> Iterator[Problem]:
         cls.checked += 1
         if volume.mountopts == "odd":
             yield Problem("warning", "odd options", hint="use even ones")
@@ -28,7 +28,7 @@ class Local(Filesystem):
             yield Problem("error", "no device", hint="name a device")
 
     @classmethod
-    def plan(cls, volume: RootVolume, target: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
+    def plan(cls, volume: Volume, target: str, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         yield from ()
 
 
@@ -40,7 +40,7 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def node(number: int, **changes: object) -> Node:
     nic = Nic("eth0", f"52:54:00:00:00:{number:02x}", f"10.0.0.{number}/24", line=number * 10 + 2)
-    volume = RootVolume("/dev/sda1", "test-local", shared=False, line=number * 10 + 1)
+    volume = Volume("/dev/sda1", "test-local", shared=False, line=number * 10 + 1)
     made = Node(f"node{number}", number, (nic,), volume, line=number * 10)
     return replace(made, **changes)
 
@@ -54,7 +54,7 @@ def test_nothing_to_say() -> None:
 
 
 def test_local_root_of_two_nodes_names_both_lines() -> None:
-    volume = RootVolume("/dev/sda1", "test-local", line=11)
+    volume = Volume("/dev/sda1", "test-local", line=11)
     found = check(node(1, rootvolume=volume), node(2, rootvolume=replace(volume, line=21)))
     assert [(finding.line, finding.severity) for finding in found] == [(21, "error")]
     assert "line 11" in found[0].message
@@ -63,19 +63,19 @@ def test_local_root_of_two_nodes_names_both_lines() -> None:
 
 def test_local_roots_on_devices_of_different_names() -> None:
     found = check(
-        node(1, rootvolume=RootVolume("/dev/sda1", "test-local")),
-        node(2, rootvolume=RootVolume("/dev/sda2", "test-local")),
+        node(1, rootvolume=Volume("/dev/sda1", "test-local")),
+        node(2, rootvolume=Volume("/dev/sda2", "test-local")),
     )
     assert found == []
 
 
 def test_local_root_of_one_node() -> None:
-    assert check(node(1, rootvolume=RootVolume("/dev/sda1", "test-local"))) == []
+    assert check(node(1, rootvolume=Volume("/dev/sda1", "test-local"))) == []
 
 
 def test_a_warning_comes_once_and_an_error_at_each_place() -> None:
     def of(name: str, options: str) -> list[Finding]:
-        volume = RootVolume(name, "test-local", options, shared=False)
+        volume = Volume(name, "test-local", options, shared=False)
         return check(*(node(n, rootvolume=replace(volume, line=n * 10 + 1)) for n in (1, 2, 3)))
 
     assert [(finding.line, finding.message) for finding in of("/dev/sda1", "odd")] == [(11, "odd options (3 nodes)")]
@@ -92,25 +92,25 @@ def test_the_same_volume_is_checked_once() -> None:
 
 
 def test_unknown_filesystem_is_reported_where_it_stands() -> None:
-    found = check(node(1, rootvolume=RootVolume("/dev/sda1", "test-lokal", line=11)), node(2))
+    found = check(node(1, rootvolume=Volume("/dev/sda1", "test-lokal", line=11)), node(2))
     assert [(finding.line, finding.message) for finding in found] == [(11, 'unknown fstype "test-lokal"')]
     assert found[0].hint == 'did you mean "test-local"?'
 
 
 def test_unknown_filesystem_that_is_like_none() -> None:
-    found = check(node(1, rootvolume=RootVolume("/dev/sda1", "zzz")))
-    assert found[0].hint == f"known are {', '.join(filesystems.known())}"
+    found = check(node(1, rootvolume=Volume("/dev/sda1", "zzz")))
+    assert found[0].hint == f"known are {', '.join(name for name, kind in filesystems.known().items() if kind.root)}"
 
 
 def test_network_root_without_address_is_held_against_sound_nodes_only() -> None:
-    lonely = node(1, rootvolume=RootVolume("10.0.0.9:/r", "nfs4"), nics=(Nic("eth0", "52:54:00:00:00:01"),))
+    lonely = node(1, rootvolume=Volume("10.0.0.9:/r", "nfs4"), nics=(Nic("eth0", "52:54:00:00:00:01"),))
     assert [finding.line for finding in validate.findings(Cluster("demo", 1, (lonely,)))] == [10]
     assert list(validate.findings(Cluster("demo", 1, (lonely,)), frozenset({10}))) == []
 
 
 def unreached(server: str, *links: Nic, further: tuple[str, ...] = ()) -> list[str]:
     """Return the messages about a node with these links, whose root comes from there."""
-    root = RootVolume(f"[{server}]:/r" if ":" in server else f"{server}:/r", "nfs4", servers=further, line=11)
+    root = Volume(f"[{server}]:/r" if ":" in server else f"{server}:/r", "nfs4", servers=further, line=11)
     return [one.message for one in check(node(1, rootvolume=root, nics=links))]
 
 
@@ -149,7 +149,7 @@ def test_each_server_is_looked_for() -> None:
 
 
 def test_a_way_is_not_missed_where_a_word_of_the_link_was_not_understood() -> None:
-    lost = node(1, rootvolume=RootVolume("10.0.1.9:/r", "nfs4", line=11))
+    lost = node(1, rootvolume=Volume("10.0.1.9:/r", "nfs4", line=11))
     assert [finding.line for finding in check(lost)] == [11]
     assert list(validate.findings(Cluster("demo", 1, (lost,)), frozenset({12}))) == []
 
@@ -164,8 +164,8 @@ def test_no_node_serves_its_own_root(server: str) -> None:
 
 
 def test_a_node_may_serve_the_root_of_others() -> None:
-    server = node(1, rootvolume=RootVolume("10.0.0.9:/r", "nfs4"))
-    client = node(2, rootvolume=RootVolume("10.0.0.1:/r", "nfs4"))
+    server = node(1, rootvolume=Volume("10.0.0.9:/r", "nfs4"))
+    client = node(2, rootvolume=Volume("10.0.0.1:/r", "nfs4"))
     assert not [finding for finding in check(server, client) if finding.severity == "error"]
 
 

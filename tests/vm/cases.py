@@ -6,8 +6,8 @@ import re
 
 from tests import project
 from tests.lab.lab import MACS, cluster_conf
-from tests.lab.tree import BOOKWORM, CLUSTERED, SID, TRIXIE
-from tests.vm import cdsls, identities, localdisks, networks, scenes, shareddisks
+from tests.lab.tree import BOOKWORM, CLUSTERED, SID, STORAGE, TRIXIE
+from tests.vm import cdsls, identities, localdisks, networks, scenes, shareddisks, storages
 from tests.vm.case import Case
 from tests.vm.checks import (
     address_stays,
@@ -120,6 +120,16 @@ CASES = (
     Case("no-disk", "the root's disk never appears", conf=localdisks.NOTHING, append=QUICK, disks=scenes.local_disk,
          refuses=(r"waiting for the disk LABEL=nothing; disks here: /dev/vda \(LABEL=local-root\)", LAST,
                   r"no disk LABEL=nothing appeared")),
+    Case("iscsi", "a disk of an iSCSI server, which is found there by asking", conf=storages.ISCSI, suite=STORAGE,
+         prepare=(storages.export_by_iscsi,), checks=(healthy, storages.is_on_iscsi)),
+    Case("multipath", "a disk that is reached by two ways: the root is the map over them, and one may go", conf=storages.MULTIPATH,
+         suite=STORAGE, disks=storages.to_be_mapped, files=storages.MULTIPATH_CONF, extra=storages.ways(2),
+         checks=(storages.survives_the_loss_of_a_way,)),
+    Case("multipath-one-way", "no map of multipath: what was found instead is said", conf=storages.MULTIPATH, suite=STORAGE,
+         disks=storages.to_be_mapped, extra=storages.ways(1), append=QUICK,
+         refuses=(LAST, r"LABEL=local-root is /dev/sda, and no map of multipath", r"/etc/multipath.conf in the image")),
+    Case("further", "further filesystems below the root: a disk, NFS, bind, rbind and tmpfs, each with its options",
+         conf=storages.FURTHER, disks=scenes.local_disk, checks=(healthy, storages.are_mounted)),
     Case("ocfs2", "two nodes from one OCFS2 disk", nodes=("node1", "node2"), conf=shareddisks.OCFS2, suite=CLUSTERED,
          disks=shareddisks.ocfs2, checks=(shareddisks.installed, healthy, shareddisks.are_mounted, shared_and_private)),
     Case("gfs2", "two nodes from one GFS2 disk; corosync and dlm_controld outlive the initrd and leave in order",
