@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from tests import bench_cdsl, bench_network, bench_scale, project
+from tests import bench_cdsl, bench_disks, bench_network, bench_scale, project
 from tests.figures import Figure, Missing, figure
 from tests.lab import image
 from tests.lab.lab import Lab, cluster_conf
@@ -24,8 +24,6 @@ STAGES = ("plan", "network", "root", "cdsl", "handover", "shutdown")
 PLAIN = "root=nfs4:10.77.0.1:/srv/root rw ifname=eth0:52:54:00:77:00:01"
 PLAIN += " ip=10.77.0.11::10.77.0.1:255.255.255.0:node1:eth0:none"
 ZSTD = {"etc/dracut.conf.d/zz-bench.conf": b'compress="zstd"\n'}
-# systemd tells the initrd's journal to go as its last word before it changes to the new root.
-SWITCH_ROOT = r"\[ *(\d+\.\d+)\] systemd-journald\[\d+\]: Received SIGTERM from PID 1"
 # What a stage imports before it does anything; the ratio says what part of its time that is.
 IMPORTS = "import sys; sys.path.insert(0, '/usr/lib/osr')\n"
 IMPORTS += "import osr_boot.cli, osr_boot.boot, osr_boot.plan, osr_boot.execute"
@@ -49,7 +47,8 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=PAIRS, help="boots of each kind")
     options = parser.parse_args()
     figures: list[Figure | Missing] = [*bench_scale.commands(options.pairs), image_size(), *boots(options.pairs)]
-    figures += [*bench_network.figures(options.pairs), *bench_cdsl.figures(options.pairs)]
+    figures += [*bench_network.figures(options.pairs), *bench_disks.figures(options.pairs)]
+    figures += bench_cdsl.figures(options.pairs)
     print("\n".join(["", *(figure.line() for figure in figures)]))
     if options.table:
         options.table.with_suffix(".json").write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n")
@@ -90,7 +89,7 @@ def boots(pairs: int) -> list[Figure]:
         for number in range(1, pairs + 1):
             for kind in ("ours", "plain") if number % 2 else ("plain", "ours"):
                 node = lab.node("node1", ours) if kind == "ours" else lab.node("node1", plain, PLAIN)
-                taken[kind].append(float(node.console.wait_for(SWITCH_ROOT, 300).group(1)))
+                taken[kind].append(float(node.console.wait_for(bench_disks.SWITCH_ROOT, 300).group(1)))
                 if kind == "ours":
                     node.wait_up(400)
                     report = json.loads(node.run("osr status --json"))

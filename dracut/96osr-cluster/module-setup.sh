@@ -66,6 +66,12 @@ install() {
             client6) _clients6+=" $_name" ;;
             shutdown) _shutdown+=" $_name" ;;
             service) _services+=" $_name" ;;
+            dracut)
+                # dracut's module does not know where Debian has multipath's checkers, and how it calls the rules.
+                [[ $_name == multipath ]] || continue
+                inst_multiple -o /lib/multipath/*.so
+                inst_rules 56-dm-mpath.rules 56-dm-parts.rules 60-multipath.rules 60-kpartx.rules
+                ;;
             # as dracut's own force_drivers: loaded before udev looks at the hardware
             driver) mkdir -p "$initdir/etc/cmdline.d" && echo "rd.driver.pre=$_name" >> "$initdir/etc/cmdline.d/20-osr-drivers.conf" ;;
         esac

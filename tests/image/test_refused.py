@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+import pytest
+
 from tests.image import made
 from tests.lab.lab import cluster_conf
+from tests.vm.storages import with_element
 
 # The HowTo's own cluster.conf: its two nodes carry one MAC address.
 HOWTO = Path(__file__).parents[1] / "golden/findings/howto.conf"
@@ -37,6 +40,34 @@ def test_a_missing_file_stops_the_build_and_says_where_it_belongs() -> None:
     said = build(None)
     assert "/etc/cluster/cluster.conf" in said
     assert "Traceback" not in said
+    assert "status 1" in said.splitlines()
+    assert "image " not in said.splitlines()[-1]
+
+
+LOCAL = cluster_conf(fstype="xfs", root="LABEL=root").replace('name="LABEL', 'shared="no" name="LABEL')
+
+
+@pytest.mark.parametrize(
+    ("conf", "before", "what"),
+    [
+        (cluster_conf(fstype="ocfs2", root="LABEL=root"), "true", "the program mount.ocfs2, which a boot needs"),
+        (
+            with_element(LOCAL, '<rootsource name="iscsi://10.77.0.1"/>'),
+            "true",
+            "the program iscsiadm, which a boot needs, is not installed",
+        ),
+        (
+            LOCAL,
+            "rm -r /lib/modules/*/kernel/fs/xfs; depmod -a $(ls /lib/modules)",
+            "has no module xfs, which a boot needs",
+        ),
+        (with_element(LOCAL, '<scsi failover="mapper"/>'), "true", "multipath"),
+    ],
+    ids=["program", "program for iSCSI", "kernel module", "dracut module"],
+)
+def test_what_a_boot_needs_and_is_not_there_stops_the_build_by_name(conf: str, before: str, what: str) -> None:
+    said = build(conf, before=before)
+    assert what in said
     assert "status 1" in said.splitlines()
     assert "image " not in said.splitlines()[-1]
 

@@ -61,20 +61,20 @@ PAUSE = 20.0
 
 def ocfs2(lab: Lab) -> tuple[Disk, ...]:
     """One OCFS2 for all nodes, and what is to be installed on it."""
-    return _disks(lab, shared_disk.ocfs2(lab.tree), OCFS2)
+    return with_project(lab, shared_disk.ocfs2(lab.tree), OCFS2)
 
 
 def gfs2(lab: Lab) -> tuple[Disk, ...]:
     """One GFS2 for all nodes, and what is to be installed on it."""
-    return _disks(lab, shared_disk.gfs2(lab.tree), GFS2)
+    return with_project(lab, shared_disk.gfs2(lab.tree), GFS2)
 
 
 def fenced(lab: Lab) -> tuple[Disk, ...]:
     """The same for nodes with fence devices."""
-    return _disks(lab, shared_disk.gfs2(lab.tree), FENCED, FENCES)
+    return with_project(lab, shared_disk.gfs2(lab.tree), FENCED, FENCES)
 
 
-def _disks(lab: Lab, base: Path, conf: str, files: Mapping[str, bytes] | None = None) -> tuple[Disk, ...]:
+def with_project(lab: Lab, base: Path, conf: str, files: Mapping[str, bytes] | None = None) -> tuple[Disk, ...]:
     tar = lab.directory / "project.tar"
     tar.write_bytes(project.tar(lab.tree, {**(files or {}), project.CLUSTER_CONF: conf.encode()}))
     with tar.open("ab") as file:
