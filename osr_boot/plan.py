@@ -80,7 +80,7 @@ def make(
         if files := find(stack).stand_ins():
             from osr_boot.ops.files import WriteFiles
 
-            told = WriteFiles("let the running system take the cluster services for started", files)
+            told = WriteFiles("leave the cluster services to this boot, not to the running system", files)
             stages["handover"] += (told,)
     if volume or filesystems.from_root(cmdline.root)[0]:  # the way to a disk of its own is known to dracut's image
         stages["shutdown"] = tuple(handover.plan_shutdown())

@@ -21,6 +21,8 @@ MODULES = ("configfs", "ocfs2_nodemanager", "ocfs2_dlm", "ocfs2_stack_o2cb")
 PROGRAMS = ("modprobe", "mount", "o2cb")
 CONFIGFS = "/sys/kernel/config"
 CONFIG = "/etc/ocfs2/cluster.conf"
+_UNITS = ("o2cb.service", "ocfs2.service")
+_NO_STOP = "[Service]\nExecStop=\n"
 _UUID = 32
 """letters of a heartbeat region's name"""
 LARGEST_ID = 254
@@ -105,8 +107,12 @@ def peers(cluster: Cluster, node: Node) -> tuple[str, ...]:
 
 
 def stand_ins() -> tuple[tuple[str, str], ...]:
-    """Return nothing: the kernel has it all, and registering the same cluster again changes nothing."""
-    return ()
+    """Return drop-ins for the running system's own units: at shutdown they leave the root alone.
+
+    `ocfs2 stop` kills every process that has a file open on an OCFS2 (`fuser -km`, twice), and `o2cb stop` fails while
+    one is mounted. Registering the same cluster again at their start changes nothing.
+    """
+    return tuple((f"/run/systemd/system/{unit}.d/00-osr.conf", _NO_STOP) for unit in _UNITS)
 
 
 def status(system: System) -> Iterator[tuple[str, str]]:

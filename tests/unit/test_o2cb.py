@@ -104,6 +104,13 @@ def test_the_stack_is_in_the_plan_after_the_disk_is_looked_at_and_the_host_name_
     assert plan.stacks_of(CLUSTER.nodes[0], Cmdline(root="nfs:10.0.0.9:/r")) == ()
 
 
+def test_the_running_system_does_not_end_whatever_uses_the_root() -> None:
+    made = plan.make(CLUSTER.nodes[0], Cmdline(), because="", cluster=CLUSTER)
+    written = dict(file for operation in made.stages["handover"] for file in operation.files())
+    for unit in ("o2cb", "ocfs2"):  # their stop is fuser -km and, with a root that is mounted, a failure
+        assert written[f"/run/systemd/system/{unit}.service.d/00-osr.conf"] == "[Service]\nExecStop=\n"
+
+
 def test_settings_travel_in_the_image() -> None:
     cluster = Cluster("demo", nodes=CLUSTER.nodes, o2cb=O2cb((REGION,), reconnect_delay_ms=3000))
     assert compiled.load(compiled.dump(cluster)) == cluster
