@@ -9,6 +9,7 @@ from __future__ import annotations
 from osr_boot.cluster import static_addresses
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.ops import Operation
+from osr_boot.ops.services import last_words, must_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class WaitQuorum(Operation):
         return (_STATUS,)
 
     def execute(self, system: System) -> str:
-        """See Operation. Raises OsrError where there is a timeout."""
+        """See Operation. Raises OsrError where there is a timeout, and where corosync has ended."""
         begin = system.uptime()
         word = begin
         while True:
@@ -51,6 +52,8 @@ class WaitQuorum(Operation):
                 # Others may have come late, and the disk is not to be given up for that.
                 system.deadline += system.uptime() - begin
                 return f"{len(there)} of {len(self.nodes)} nodes"
+            if not there:
+                must_run(system, "corosync")
             now = system.uptime()
             missing = ", ".join(name for name, nodeid in self.nodes if nodeid not in there)
             if self.timeout and now - begin >= self.timeout:
@@ -58,6 +61,8 @@ class WaitQuorum(Operation):
                 raise OsrError(f"no quorum after {self.timeout} s; missing: {missing}", hint=hint)
             if now >= word:
                 why = f"missing: {missing}" if there else "corosync does not answer yet"
+                fault = last_words(system, "corosync")  # a port in use is one, and it goes on without
+                why += f"; corosync says: {fault}" if fault else ""
                 system.say(f"waiting for the quorum since {now - begin:.0f} s; {why}")
                 word += _WORD
             system.pause(0.5)
@@ -92,7 +97,7 @@ def configuration(cluster: Cluster, nodes: tuple[tuple[Node, str], ...]) -> str:
     parts += ["nodelist {\n", *(_member(node, address) for node, address in nodes), "}\n"]
     two = (("two_node", "1"), ("wait_for_all", "1")) if cluster.two_node else ()
     parts.append(_section("quorum", ("provider", "corosync_votequorum"), *two))
-    parts.append(_section("logging", ("to_stderr", "no"), ("to_logfile", "no"), ("to_syslog", "yes")))
+    parts.append(_section("logging", ("to_stderr", "yes"), ("to_logfile", "no"), ("to_syslog", "yes")))
     return "".join(parts)
 
 

@@ -8,7 +8,9 @@ System". They leave the cgroup of dracut's unit as well, whose processes end wit
 
 from __future__ import annotations
 
-from osr_boot.errors import OsrError
+import re
+
+from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.ops import Operation
 
 TYPE_CHECKING = False
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
 LIST = "/etc/osr/services.list"
 LAUNCHER = "/lib/osr-service.sh"
 _DIRECTORIES = ("proc", "sys", "dev", "run", "tmp", "var/lib/corosync", "var/log/cluster", "var/log/dlm_controld")
+_ERROR = re.compile(r"\berror +\[\w+ *\] (.+)")
+"""how corosync writes one to standard error; source: `to_stderr` in corosync.conf(5), and what 3.1.7 writes"""
+_HINT = "rd.shell gives a shell: `journalctl -b -t {}` has all its words"
+_NAME = 15
+"""letters that the kernel keeps of a process' name; source: proc(5), /proc/pid/comm"""
 _CGROUPS = ("/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/systemd/cgroup.procs")
 
 
@@ -81,16 +88,45 @@ class StartService(Operation):
         return (*load, (*apart, "sh", LAUNCHER, self.root, self.program, *self.arguments))
 
     def execute(self, system: System) -> str:
-        """See Operation. Raises OsrError if it has not begun its work in time."""
-        for command in self.commands():
+        """See Operation. Raises OsrError if it ends at once, or has not begun its work in time."""
+        *before, start = self.commands()
+        for command in before:
             system.run(command)
+        try:
+            system.run(start)
+        except CommandFailed as error:
+            said = "; ".join(_ERROR.findall(error.output)[:1]) or error.output.rpartition("\n")[2]
+            reason = f"{self.program} does not start: {said or last_words(system, self.program) or error.message}"
+            raise OsrError(reason, hint=error.hint or _HINT.format(self.program)) from None
         end = min(system.deadline, system.uptime() + 20)
         while not (pid := system.read(self.pid_file).strip() if system.exists(self.pid_file) else ""):
+            must_run(system, self.program)
             if system.uptime() >= end:
-                hint = "`journalctl -b` or `dmesg` may have its words"
-                raise OsrError(f"{self.program} has started, and does not write {self.pid_file}", hint=hint)
+                reason = f"{self.program} has started, and does not write {self.pid_file}"
+                raise OsrError(reason, hint=_HINT.format(self.program))
             system.pause(0.1)
         for file in _CGROUPS:
             if system.exists(file):
                 system.write(file, f"{pid}\n")
         return f"process {pid}"
+
+
+def must_run(system: System, program: str) -> None:
+    """Raise OsrError with its last words if a daemon has ended. One that was started has its name from then on."""
+    name = f"@{program}"[:_NAME]
+    for process in system.names("/proc"):
+        try:
+            if process.isdigit() and system.read(f"/proc/{process}/comm").strip() == name:
+                return
+        except OSError:  # it ended in between
+            continue
+    said = last_words(system, program)
+    raise OsrError(f"{program} has ended{f': {said}' if said else ''}", hint=_HINT.format(program))
+
+
+def last_words(system: System, program: str) -> str:
+    """Return the last error that a daemon has told the journal, empty where it has none or there is none."""
+    try:
+        return system.run(("journalctl", "-b", "-q", "-o", "cat", "-p", "err", "-n", "1", "-t", program)).strip()
+    except CommandFailed:
+        return ""

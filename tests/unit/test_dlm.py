@@ -48,7 +48,7 @@ quorum {
     wait_for_all: 1
 }
 logging {
-    to_stderr: no
+    to_stderr: yes
     to_logfile: no
     to_syslog: yes
 }
@@ -77,6 +77,7 @@ Membership information
          1          1 10.0.0.1 (local)
 """
 ALONE = CommandFailed("x", status=corosync.NOT_QUORATE, output=STATUS.format(count=1, quorate="No"))
+RUNS = {"/proc/77/comm": "@corosync\n"}
 BOTH = STATUS.format(count=2, quorate="Yes") + "         2          1 10.0.0.2\n"
 
 
@@ -128,10 +129,27 @@ def test_who_is_missing_is_said_every_ten_seconds_and_the_boot_goes_on_when_they
 
 def test_corosync_may_only_have_begun() -> None:
     begun = CommandFailed("x", status=1, output="Cannot initialize QUORUM service")
-    system = Dry(answers={"corosync-quorumtool": begun})
+    system = Dry(RUNS, answers={"corosync-quorumtool": begun})
     system.on_pause = lambda machine: machine.answers.update({"corosync-quorumtool": BOTH})
     assert wait(system) == "2 of 2 nodes"
     assert system.said == ["waiting for the quorum since 0 s; corosync does not answer yet"]
+
+
+def test_a_corosync_that_has_ended_is_not_waited_for() -> None:
+    system = Dry({"/proc/7/comm": "corosync\n", "/proc/sys/": ""})
+    system.answers = {"corosync-quorumtool": CommandFailed("x", status=1), "journalctl": "Could not open the port\n"}
+    with pytest.raises(OsrError, match="^corosync has ended: Could not open the port$") as caught:
+        wait(system)
+    assert "journalctl -b -t corosync" in caught.value.hint
+    assert system.clock == 0
+
+
+def test_what_keeps_corosync_from_the_others_is_said_while_they_are_missing() -> None:
+    words = "udp: Unable to bind listener socket: Address already in use"
+    system = Dry(answers={"corosync-quorumtool": ALONE, "journalctl": f"{words}\n"})
+    with pytest.raises(OsrError, match="no quorum after 5 s"):
+        wait(system, timeout=5)
+    assert system.said == [f"waiting for the quorum since 0 s; missing: node2; corosync says: {words}"]
 
 
 def test_a_timeout_names_who_is_missing() -> None:
@@ -159,9 +177,44 @@ def test_a_daemon_leaves_the_unit_that_it_was_started_in() -> None:
     assert system.files["/sys/fs/cgroup/cgroup.procs"] == "77\n"
 
 
+COROSYNC = StartService("/run/s", "corosync", (), "/run/corosync.pid", "")
+
+
 def test_a_daemon_that_does_not_begin_is_named() -> None:
+    system = Dry(RUNS)
     with pytest.raises(OsrError, match="corosync has started, and does not write /run/corosync.pid"):
-        StartService("/run/s", "corosync", (), "/run/corosync.pid", "").execute(Dry())
+        COROSYNC.execute(system)
+    assert system.clock >= 20
+
+
+# as corosync 3.1.7 writes it
+REFUSED = """Nov 24 02:01:46.193 notice  [MAIN  ] Corosync Cluster Engine 3.1.7 starting up
+Nov 24 02:01:46.201 error   [MAIN  ] parse error in config: The token timeout parameter (20 ms) may not be less
+Nov 24 02:01:46.201 error   [MAIN  ] Corosync Cluster Engine exiting with status 8 at main.c:1445."""
+
+
+@pytest.mark.parametrize(
+    ("output", "journal", "said"),
+    [
+        (REFUSED, "", r"corosync does not start: parse error in config: The token timeout .* may not be less$"),
+        ("sh: x\nchroot: no such file", "", "corosync does not start: chroot: no such file$"),
+        ("", "no such module\n", "corosync does not start: no such module$"),
+        ("", "", "corosync does not start: exit status 8$"),
+    ],
+)
+def test_why_a_daemon_does_not_start(output: str, journal: str, said: str) -> None:
+    failed = CommandFailed("exit status 8", status=8, output=output)
+    with pytest.raises(OsrError, match=said) as caught:
+        COROSYNC.execute(Dry(answers={"unshare": failed, "journalctl": journal}))
+    assert "journalctl -b -t corosync" in caught.value.hint
+
+
+def test_a_daemon_that_ends_at_once_is_not_waited_for() -> None:
+    system = Dry(RUNS, answers={"journalctl": CommandFailed("not found", status=127)})
+    system.on_pause = lambda machine: machine.remove("/proc/77/comm")
+    with pytest.raises(OsrError, match="^corosync has ended$"):
+        COROSYNC.execute(system)
+    assert system.clock < 1
 
 
 def test_the_plan_looks_at_the_disk_before_it_joins() -> None:
