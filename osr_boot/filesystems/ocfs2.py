@@ -23,6 +23,7 @@ LONGEST_NAME = 16
 _SIGNATURE = b"OCFSV2"
 _BLOCKS = (512, 1024, 2048, 4096)
 _SUPER, _SLOTS, _STACK = 0xC0, 0x40, 0xA0
+_GLOBAL = 1  # OCFS2_CLUSTER_O2CB_GLOBAL_HEARTBEAT
 
 
 class CheckOcfs2(Operation):
@@ -32,6 +33,8 @@ class CheckOcfs2(Operation):
     cluster: str
     nodes: int
     """how many there are"""
+    heartbeat: str = "local"
+    """`local`: on the disk itself; `global`: on the regions of cluster.conf"""
 
     def describe(self) -> str:
         """See Operation."""
@@ -41,31 +44,36 @@ class CheckOcfs2(Operation):
         """See Operation. Too few slots are a warning: some of the nodes can have the root."""
         device = path_of(self.device)
         try:
-            stack, cluster, slots = superblock(system.content(device, 3 * _BLOCKS[-1]))
+            stack, cluster, slots, heartbeat = superblock(system.content(device, 3 * _BLOCKS[-1]))
         except ValueError:
             hint = "`blkid` shows what is on it; docs/disks.md shows how to make an OCFS2"
             raise OsrError(f"there is no OCFS2 on {self.device}", hint=hint) from None
-        mend = f"with the filesystem mounted nowhere: tunefs.ocfs2 --update-cluster-stack {device}"
+        # tunefs.ocfs2 --update-cluster-stack wants the disk's old cluster to run, which is nowhere.
+        mend = f"with the filesystem mounted nowhere: o2cluster --update=o2cb,{self.cluster},{self.heartbeat} {device}"
         if stack not in ("", "o2cb"):
             raise OsrError(f'the OCFS2 on {self.device} is made for the cluster stack "{stack}", not o2cb', hint=mend)
         if cluster not in ("", self.cluster):
             text = f'the OCFS2 on {self.device} is of cluster "{cluster}", and cluster.conf says "{self.cluster}"'
             raise OsrError(text, hint=f"correct the name in cluster.conf, or {mend}")
+        if heartbeat != self.heartbeat:
+            says = "names regions for it" if self.heartbeat == "global" else "names no regions for it"
+            text = f"the OCFS2 on {self.device} is made for the {heartbeat} heartbeat, and cluster.conf {says}"
+            raise OsrError(text, hint=f"correct <o2cb regions=...> in cluster.conf, or {mend}")
         if slots < self.nodes:
             text = f"{self.device} has {slots} slots, and the cluster {self.nodes} nodes: not all can have it at once"
             system.say(f"warning: {text}; tunefs.ocfs2 -N {self.nodes} {device}")
         return f"{slots} slots"
 
 
-def superblock(data: bytes) -> tuple[str, str, int]:
-    """Return stack, cluster name (empty: it says none) and slots of an OCFS2. Raises ValueError if it is none."""
+def superblock(data: bytes) -> tuple[str, str, int, str]:
+    """Return stack, cluster name (empty: it says none), slots and heartbeat of an OCFS2. Raises ValueError: none."""
     for block in _BLOCKS:
         at = 2 * block
         found = at + _SUPER
         if data[at : at + len(_SIGNATURE)] == _SIGNATURE and len(data) >= found + _STACK + 24:
-            stack, name = struct.unpack_from("4s4x16s", data, found + _STACK)
+            stack, flags, name = struct.unpack_from("4sB3x16s", data, found + _STACK)
             (slots,) = struct.unpack_from("<H", data, found + _SLOTS)
-            return _text(stack), _text(name), slots
+            return _text(stack), _text(name), slots, "global" if flags & _GLOBAL else "local"
     raise ValueError("no OCFS2")
 
 
@@ -101,4 +109,5 @@ class Ocfs2(Disk):
     @classmethod
     def prepare(cls, volume: Volume, cmdline: Cmdline, cluster: Cluster) -> Iterator[Operation]:
         """See Disk."""
-        yield CheckOcfs2(volume.name, cluster.name, len(tuple(o2cb.members(cluster))))
+        heartbeat = "global" if cluster.o2cb.regions else "local"
+        yield CheckOcfs2(volume.name, cluster.name, len(tuple(o2cb.members(cluster))), heartbeat)

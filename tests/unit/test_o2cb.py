@@ -117,18 +117,21 @@ def test_settings_travel_in_the_image() -> None:
     assert '"o2cb"' not in compiled.dump(CLUSTER)
 
 
-def disk(block: int = 1024, *, stack: bytes = b"o2cb", cluster: bytes = b"demo", slots: int = 4) -> bytes:
+def disk(
+    block: int = 1024, *, stack: bytes = b"o2cb", cluster: bytes = b"demo", slots: int = 4, flags: int = 0
+) -> bytes:
     """The beginning of an OCFS2 as mkfs.ocfs2 1.8.7 writes it, as far as it is looked at."""
     data = bytearray(3 * block)
     data[2 * block : 2 * block + 6] = b"OCFSV2"
     struct.pack_into("<H", data, 2 * block + 0xC0 + 0x40, slots)
-    struct.pack_into("4s4x16s", data, 2 * block + 0xC0 + 0xA0, stack, cluster)
+    struct.pack_into("4sB3x16s", data, 2 * block + 0xC0 + 0xA0, stack, flags, cluster)
     return bytes(data)
 
 
 @pytest.mark.parametrize("block", [512, 1024, 2048, 4096])
 def test_superblock(block: int) -> None:
-    assert superblock(disk(block)) == ("o2cb", "demo", 4)
+    assert superblock(disk(block)) == ("o2cb", "demo", 4, "local")
+    assert superblock(disk(block, flags=1)) == ("o2cb", "demo", 4, "global")
 
 
 @pytest.mark.parametrize("data", [b"", disk()[:2100], disk().replace(b"OCFSV2", b"XXXXXX"), b"OCFSV2" * 1000])
@@ -137,9 +140,9 @@ def test_no_superblock(data: bytes) -> None:
         superblock(data)
 
 
-def check(data: bytes, nodes: int = 2) -> tuple[str, list[str]]:
+def check(data: bytes, heartbeat: str = "local") -> tuple[str, list[str]]:
     system = Dry({"/dev/disk/by-label/root": data.decode("ascii")})
-    return CheckOcfs2("LABEL=root", "demo", nodes).execute(system), system.said
+    return CheckOcfs2("LABEL=root", "demo", 2, heartbeat).execute(system), system.said
 
 
 def test_a_disk_of_this_cluster() -> None:
@@ -156,7 +159,7 @@ def test_too_few_slots_are_a_warning() -> None:
     ("data", "message", "hint"),
     [
         (b"x" * 9000, "there is no OCFS2 on LABEL=root", "`blkid`"),
-        (disk(stack=b"pcmk"), 'is made for the cluster stack "pcmk", not o2cb', "tunefs.ocfs2 --update-cluster-stack"),
+        (disk(stack=b"pcmk"), 'is made for the cluster stack "pcmk", not o2cb', "o2cluster --update=o2cb,demo,local"),
         (disk(cluster=b"other"), 'is of cluster "other", and cluster.conf says "demo"', "correct the name"),
     ],
 )
@@ -164,6 +167,14 @@ def test_a_disk_of_another(data: bytes, message: str, hint: str) -> None:
     with pytest.raises(OsrError, match=message) as caught:
         check(data)
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(("flags", "disks", "ours"), [(0, "local", "global"), (1, "global", "local")])
+def test_a_disk_for_another_heartbeat(flags: int, disks: str, ours: str) -> None:
+    assert check(disk(flags=flags), disks) == ("4 slots", [])
+    with pytest.raises(OsrError, match=f"is made for the {disks} heartbeat, and cluster.conf names") as caught:
+        check(disk(flags=flags), ours)
+    assert f"o2cluster --update=o2cb,demo,{ours} /dev/disk/by-label/root" in caught.value.hint
 
 
 def test_what_the_running_stack_says() -> None:
