@@ -7,6 +7,7 @@ dlm.conf(5).
 from __future__ import annotations
 
 from osr_boot.cluster import corosync
+from osr_boot.errors import CommandFailed
 from osr_boot.ops.services import MakeServiceRoot, StartService
 
 TYPE_CHECKING = False
@@ -63,8 +64,11 @@ def status(system: System) -> Iterator[tuple[str, str]]:
     quorate, there = corosync.ask(system)
     members = f"nodes {', '.join(map(str, sorted(there)))}" if there else "corosync does not answer"
     yield "quorum", f"{'yes' if quorate else 'no'}: {members}"
-    for name, nodes in lockspaces(system.run(("dlm_tool", "ls"))):
-        yield "locks", f"lockspace {name}: nodes {nodes}"
+    try:
+        for name, nodes in lockspaces(system.run(("dlm_tool", "ls"))):
+            yield "locks", f"lockspace {name}: nodes {nodes}"
+    except CommandFailed:  # it ends with corosync
+        yield "locks", "dlm_controld does not answer"
     for name in system.names("/sys/fs/gfs2"):
         journal = system.read(f"/sys/fs/gfs2/{name}/lock_module/jid").strip()
         yield "journal", f"{journal} of {name}"

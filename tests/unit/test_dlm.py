@@ -320,7 +320,9 @@ def test_what_the_running_services_say() -> None:
 
 def test_a_dead_corosync_is_said() -> None:
     dead = CommandFailed("x", status=1, output="Cannot initialize QUORUM service")
-    assert next(dlm.status(Dry(answers={"corosync-quorumtool": dead}))) == ("quorum", "no: corosync does not answer")
+    gone = CommandFailed("can't connect to dlm_controld", status=1)
+    said = [("quorum", "no: corosync does not answer"), ("locks", "dlm_controld does not answer")]
+    assert list(dlm.status(Dry(answers={"corosync-quorumtool": dead, "dlm_tool": gone}))) == said
 
 
 def test_the_wait_for_others_is_no_reason_to_give_the_disk_up() -> None:

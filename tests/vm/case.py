@@ -175,6 +175,7 @@ def must_power_off(booted: Booted, name: str) -> float:
     assert "Unmounted /oldroot." in text, "the root was not unmounted"
     assert "Cannot umount" not in text, "something held the root"
     assert "Failed unmounting" not in text, "the console shows failed unmounting"
+    assert "status=9/KILL" not in text, "something was killed"
     assert not any(name in client for client in booted.server.clients()), "the server still has state of the node"
     assert seconds < POWEROFF, f"power-off took {seconds:.0f} s"
     return seconds

@@ -7,7 +7,7 @@ import re
 from tests import project
 from tests.lab.lab import MACS, cluster_conf
 from tests.lab.tree import BOOKWORM, CLUSTERED, SID, STORAGE, TRIXIE
-from tests.vm import cdsls, identities, localdisks, networks, scenes, shareddisks, storages
+from tests.vm import cdsls, identities, localdisks, networks, scenes, sharedcases, shareddisks, storages
 from tests.vm.case import Case
 from tests.vm.checks import (
     address_stays,
@@ -151,6 +151,7 @@ CASES = (
     Case("gfs2-quorum-timeout", "rd.osr.quorum_timeout: a GFS2 node that nobody joins says who is missing and gives up",
          conf=shareddisks.GFS2, suite=CLUSTERED, disks=shareddisks.gfs2, append="rd.osr.quorum_timeout=15",
          refuses=(r"waiting for the quorum since 10 s; missing: node2", LAST, r"no quorum after 15 s; missing: node2")),
+    *sharedcases.CASES,
     # --- links of every kind
     Case("two-links", "two links, the second in a network of its own; names and name servers", macs=BOTH, conf=networks.TWO,
          prepare=(networks.network("10.78.0.1/24"),),

@@ -75,6 +75,7 @@ def fenced(lab: Lab) -> tuple[Disk, ...]:
 
 
 def with_project(lab: Lab, base: Path, conf: str, files: Mapping[str, bytes] | None = None) -> tuple[Disk, ...]:
+    """A copy of a shared disk for the nodes, and what is to be installed on it as a second disk."""
     tar = lab.directory / "project.tar"
     tar.write_bytes(project.tar(lab.tree, {**(files or {}), project.CLUSTER_CONF: conf.encode()}))
     with tar.open("ab") as file:
@@ -156,27 +157,54 @@ for number in range(10 ** 6):
 """
 
 
-def one_is_killed_while_both_write(booted: Booted) -> None:
-    """Power loss of a node: the other fences it, recovers its journal, and goes on; nothing promised is lost."""
-    one, two = booted.nodes["node1"], booted.nodes["node2"]
+def both_write(booted: Booted) -> None:
+    """Start a writer on every node, and wait until each has been promised some records."""
     for name, node in booted.nodes.items():
         node.run(f"cat > /run/osr-records.py <<'END'\n{_RECORDS}END\nsystemd-run -q python3 /run/osr-records.py {name}")
-    for node in (one, two):
+    for node in booted.nodes.values():
         node.console.wait_for(r"promised 0000[2-9]\d", UP)
-    disks, text = one.spec.disks, one.console.text
+
+
+def goes_on(booted: Booted, name: str, *, nothing_lost_of: Mapping[str, int]) -> None:
+    """The node has written further records since it was asked; what others were promised, by node, is there."""
+    node = booted.nodes[name]
+    further = f"{promised(node.console.text) + 5:06d}"
+    node.run(f"while ! grep -q {further} /root/osr-records-{name}; do sleep 0.2; done", timeout=200)
+    node.run("touch /run/osr-enough")
+    for other, number in nothing_lost_of.items():
+        there = node.run(f"cat /root/osr-records-{other}")
+        assert f"{number:06d}" in there, f"record {number} of {other} was promised and is lost"
+
+
+def one_is_killed_while_both_write(booted: Booted) -> None:
+    """Power loss of a node: the other fences it, recovers its journal, and goes on; nothing promised is lost."""
+    _one_is_killed(booted, r"remove member 1(?s:.*)Replaying journal")
+    assert "fence result 1" in booted.nodes["node2"].run("dlm_tool dump"), "the node was not fenced"
+    _comes_back(booted)
+
+
+def ocfs2_one_is_killed_while_both_write(booted: Booted) -> None:
+    """The same of an OCFS2 node, which nobody has to fence: its heartbeat on the disk has stopped."""
+    _one_is_killed(booted, r"ocfs2: Begin replay journal \(node 1,(?s:.*)ocfs2: End replay journal \(node 1,")
+    _comes_back(booted)
+
+
+def _one_is_killed(booted: Booted, recovered: str) -> None:
+    both_write(booted)
+    one, two = booted.nodes["node1"], booted.nodes["node2"]
     one.kill()
-    promised = _promised(one.console.text or text)
-    two.console.wait_for(r"remove member 1(?s:.*)Replaying journal", UP)
-    further = f"{_promised(two.console.text) + 5:06d}"
-    two.run(f"while ! grep -q {further} /root/osr-records-node2; do sleep 0.2; done", timeout=200)
-    two.run("touch /run/osr-enough")
-    assert f"{promised:06d}" in two.run("cat /root/osr-records-node1"), f"record {promised} was promised and is lost"
-    assert "fence result 1" in two.run("dlm_tool dump"), "the node was not fenced"
+    two.console.wait_for(recovered, UP)
+    goes_on(booted, "node2", nothing_lost_of={"node1": promised(one.console.text)})
+
+
+def _comes_back(booted: Booted) -> None:
+    disks = booted.nodes["node1"].spec.disks
     booted.nodes["node1"] = switch_on(booted.lab, booted.case, "node1", image_of(booted.case), disks)
     booted.nodes["node1"].wait_up(UP)
 
 
-def _promised(text: str) -> int:
+def promised(text: str) -> int:
+    """Return the last record that a console promises."""
     return max(map(int, re.findall(r"promised (\d{6})\b", text)))
 
 
