@@ -55,6 +55,8 @@ class CheckGfs2(Operation):
         cluster, _, name = table.partition(":")
         mend = f"with the filesystem mounted nowhere: tunegfs2 -o lockproto=lock_dlm -o locktable={self.cluster}:NAME"
         mend = f"{mend.replace('NAME', name or 'root')} {device}"
+        if self.device == f"LABEL={table}" and cluster != self.cluster:  # source: `man tunegfs2`: they are one field
+            mend += f"; the disk is LABEL={self.cluster}:{name} then"
         if protocol != "lock_dlm":
             text = f'the GFS2 on {self.device} has the lock protocol "{protocol}", which is for one node alone'
             raise OsrError(text, hint=mend)

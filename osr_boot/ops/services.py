@@ -23,6 +23,7 @@ _DIRECTORIES = ("proc", "sys", "dev", "run", "tmp", "var/lib/corosync", "var/log
 _ERROR = re.compile(r"\berror +\[\w+ *\] (.+)")
 """how corosync writes one to standard error; source: `to_stderr` in corosync.conf(5), and what 3.1.7 writes"""
 _HINT = "rd.shell gives a shell: `journalctl -b -t {}` has all its words"
+_CORRECT = "correct <totem> in cluster.conf, and make the image again"
 _NAME = 15
 """letters that the kernel keeps of a process' name; source: proc(5), /proc/pid/comm"""
 _CGROUPS = ("/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/systemd/cgroup.procs")
@@ -97,7 +98,8 @@ class StartService(Operation):
         except CommandFailed as error:
             said = "; ".join(_ERROR.findall(error.output)[:1]) or error.output.rpartition("\n")[2]
             reason = f"{self.program} does not start: {said or last_words(system, self.program) or error.message}"
-            raise OsrError(reason, hint=error.hint or _HINT.format(self.program)) from None
+            hint = _CORRECT if "error in config" in said else _HINT.format(self.program)
+            raise OsrError(reason, hint=error.hint or hint) from None
         end = min(system.deadline, system.uptime() + 20)
         while not (pid := system.read(self.pid_file).strip() if system.exists(self.pid_file) else ""):
             must_run(system, self.program)

@@ -206,7 +206,7 @@ def test_why_a_daemon_does_not_start(output: str, journal: str, said: str) -> No
     failed = CommandFailed("exit status 8", status=8, output=output)
     with pytest.raises(OsrError, match=said) as caught:
         COROSYNC.execute(Dry(answers={"unshare": failed, "journalctl": journal}))
-    assert "journalctl -b -t corosync" in caught.value.hint
+    assert ("correct <totem>" if output == REFUSED else "journalctl -b -t corosync") in caught.value.hint
 
 
 def test_a_daemon_that_ends_at_once_is_not_waited_for() -> None:
@@ -287,6 +287,15 @@ def test_a_disk_of_another(data: bytes, message: str, hint: str) -> None:
     with pytest.raises(OsrError, match=message) as caught:
         check(data)
     assert hint in caught.value.hint
+
+
+def test_the_label_of_a_disk_goes_with_its_lock_table() -> None:
+    system = Dry({"/dev/disk/by-label/other:root": disk(table=b"other:root").decode(errors="surrogateescape")})
+    with pytest.raises(OsrError) as caught:
+        CheckGfs2("LABEL=other:root", "demo", 2).execute(system)
+    assert caught.value.hint.endswith(
+        "locktable=demo:root /dev/disk/by-label/other:root; the disk is LABEL=demo:root then"
+    )
 
 
 def test_totem_of_cluster_conf_reaches_corosync() -> None:
