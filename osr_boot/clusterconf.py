@@ -186,6 +186,15 @@ class Reader:
         for element in root.all("totem"):
             if transport := self.value(element, "totem", "transport", values.transport, ""):
                 yield f"transport {transport}"
+            cipher = self.value(element, "totem", "crypto_cipher", values.cipher, "")
+            hashed = self.value(element, "totem", "crypto_hash", values.crypto_hash, "")
+            if cipher and not element.attributes.get("crypto_hash"):
+                self.error(element, "totem", "has a crypto_cipher, but no crypto_hash", 'add crypto_hash="sha256"')
+            if (cipher or hashed) and transport == "udpu":
+                self.error(
+                    element, "totem", "has crypto, which udpu cannot do", 'write transport="knet", or leave it out'
+                )
+            yield from (f"{name} {word}" for name, word in (("crypto_cipher", cipher), ("crypto_hash", hashed)) if word)
             for name in ("token", "token_coefficient", "consensus", "join"):
                 if time := self.value(element, "totem", name, lambda text: values.number(text, 1, 3_600_000), 0):
                     yield f"{name} {time}"

@@ -60,7 +60,9 @@ def main(words: Sequence[str]) -> int:
 
 
 def _program(name: str) -> str:
-    """Return the path of a program. Raises OsrError."""
+    """Return the path of a program; a path as it is. Raises OsrError."""
+    if "/" in name and os.path.exists(name):
+        return name
     if path := shutil.which(name, path=ENVIRONMENT["PATH"]):
         return path
     raise OsrError(f'the program "{name}", which a boot keeps in memory, is not installed', hint=f"install {name}")

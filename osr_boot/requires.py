@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from osr_boot import filesystems, storage
+from osr_boot.cluster import find
 from osr_boot.model import Storage
 from osr_boot.ops.clients import CLIENTS
 from osr_boot.value import replace
@@ -39,18 +40,24 @@ class Needs:
     """kernel modules that some kernels have built in under another name"""
     parts: tuple[str, ...] = ()
     """modules of dracut"""
+    plugins: tuple[str, ...] = ()
+    """libraries that services load by themselves, below the directory of libraries"""
+    secrets: tuple[str, ...] = ()
+    """files that only an image may have which nobody else can fetch"""
 
     def as_text(self) -> str:
         """Return a line a need: `module NAME`, `driver NAME`, `program NAME`.
 
         Of those with `client NAME` one will do, and one of those with `client6 NAME`; with `shutdown NAME` a program
         is needed to the end, and with `service NAME` as long as the root is mounted. `helpful NAME` is a kernel module
-        that may be missing, `dracut NAME` a module of dracut.
+        that may be missing, `dracut NAME` a module of dracut. `plugin NAME` is a library that a service
+        loads by itself, and `secret FILE` is for an image that nobody else can fetch.
         """
         needs = (
             ("module", self.modules), ("driver", self.drivers), ("program", self.programs),
             ("client", self.clients), ("client6", self.clients6), ("shutdown", self.shutdown),
-            ("service", self.services), ("helpful", self.helpful), ("dracut", self.parts),
+            ("service", self.services), ("helpful", self.helpful), ("dracut", self.parts), ("plugin", self.plugins),
+            ("secret", self.secrets),
         )  # fmt: skip
         return "".join(f"{kind} {name}\n" for kind, names in needs for name in names)
 
@@ -85,8 +92,8 @@ def of(cluster: Cluster | None) -> Needs:
     clients6 = CLIENTS[6] if "dhcp6" in asked else ()
     shutdown = tuple(sorted({program for kind in kinds for program in kind.shutdown}))
     services = {program for kind in kinds for program in kind.services}
-    if services and cluster:
-        services |= {fence.agent for node in cluster.nodes for fence in node.fences}
+    more = [find(stack).needs(cluster) for stack in {kind.stack for kind in kinds if kind.stack}] if cluster else []
+    services |= {program for one in more for program in one.services}
     return Needs(
         tuple(sorted(modules)),
         tuple(sorted(drivers)),
@@ -97,4 +104,6 @@ def of(cluster: Cluster | None) -> Needs:
         tuple(sorted(services)),
         storage.ISCSI_HELPS if iscsi else (),
         ("multipath",) if any(way.multipath for way in ways) else (),
+        tuple(sorted({file for one in more for file in one.plugins})),
+        tuple(sorted({file for one in more for file in one.secrets})),
     )

@@ -213,6 +213,22 @@ def transport(text: str) -> str:
     return text
 
 
+def cipher(text: str) -> str:
+    """Return how corosync encrypts, empty for not at all. Raises Unfit."""
+    return _one_of(text, ("aes128", "aes192", "aes256"))
+
+
+def crypto_hash(text: str) -> str:
+    """Return how corosync signs, empty for not at all. Raises Unfit."""
+    return _one_of(text, ("md5", "sha1", "sha256", "sha384", "sha512"))
+
+
+def _one_of(text: str, known: tuple[str, ...]) -> str:
+    if text not in ("none", *known):
+        raise Unfit("is unknown to corosync", hint=f"known are none, {', '.join(known)}")
+    return "" if text == "none" else text
+
+
 def link_name(text: str) -> str:
     """Return the name of a link that Linux, and the batch language of `ip`, can bear."""
     hint = "choose 1 to 15 letters, digits, '-', '_' and '.', such as \"eth0\""

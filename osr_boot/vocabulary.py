@@ -238,6 +238,8 @@ CLUSTER = Kind(
             "transport and timeouts of corosync",
             (
                 Attribute("transport", "`knet` or `udpu`", "knet"),
+                Attribute("crypto_cipher", "`aes128`, `aes192` or `aes256`, with crypto_hash", "none"),
+                Attribute("crypto_hash", "`md5`, `sha1`, `sha256`, `sha384` or `sha512`", "none"),
                 Attribute("token", "milliseconds of silence after which a node is lost", "corosync's", form=NUMBER),
                 Attribute("token_coefficient", "milliseconds more for each node", "corosync's", form=NUMBER),
                 Attribute("consensus", "milliseconds until a new membership is tried", "corosync's", form=NUMBER),

@@ -66,6 +66,12 @@ install() {
             client6) _clients6+=" $_name" ;;
             shutdown) _shutdown+=" $_name" ;;
             service) _services+=" $_name" ;;
+            plugin)
+                _file=$(compgen -G "/usr/lib*/$_name" || compgen -G "/usr/lib/*/$_name") \
+                    || { dfatal "osr-cluster: there is no $_name among the libraries, which a boot needs"; exit 1; }
+                _services+=" $_file"
+                ;;
+            secret) osr_secret "$_name" ;;
             dracut)
                 # dracut's module does not know where Debian has multipath's checkers, and how it calls the rules.
                 [[ $_name == multipath ]] || continue
@@ -77,20 +83,8 @@ install() {
         esac
     done < <(osr requires "$(osr_conf)" 2> /dev/null)
 
-    if [[ $_services ]]; then
-        inst_simple "$moddir/osr-service.sh" /lib/osr-service.sh
-        inst_hook shutdown 50 "$moddir/osr-shutdown.sh"
-        # shellcheck disable=SC2086
-        inst_multiple $_services \
-            || { dfatal "osr-cluster: of$_services, which a boot keeps running, something is not installed"; exit 1; }
-        # shellcheck disable=SC2086
-        osr_keep services $_services
-        while read -r _file; do
-            [[ -e $initdir$_file ]] || inst "$_file" || return 1
-        done < "$initdir/etc/osr/services.list"
-        # Of the shutdown, this hook.
-        osr_keep shutdown
-    fi
+    # shellcheck disable=SC2086
+    [[ -z $_services ]] || osr_services $_services || return 1
     # shellcheck disable=SC2086
     [[ -z $_shutdown ]] || osr_keep shutdown $_shutdown
     if [[ $_clients ]]; then
@@ -114,8 +108,37 @@ install() {
     # With LoaderDevicePartUUID set and no root=, this generator waits for a disk until the boot fails.
     mkdir -p "$initdir/etc/systemd/system-generators" "$initdir/etc/systemd/system"
     ln -sf /dev/null "$initdir/etc/systemd/system-generators/systemd-gpt-auto-generator"
-    # The agent starts iscsid itself, while it asks for targets; this socket of dracut's module iscsi is the same one.
-    ln -sf /dev/null "$initdir/etc/systemd/system/iscsid.socket"
+    # The agent starts iscsid itself, while it asks for targets, by the same socket as this unit. A multipathd that is
+    # started again while the initrd is cleaned up ends that job, and with it the boot: seen with 0.9.4.
+    for _name in iscsid.socket multipathd.socket; do
+        ln -sf /dev/null "$initdir/etc/systemd/system/$_name"
+    done
+}
+
+# Install cluster services, what they are started by, and what ends them.
+osr_services() {
+    local _file
+    inst_simple "$moddir/osr-service.sh" /lib/osr-service.sh
+    inst_hook shutdown 50 "$moddir/osr-shutdown.sh"
+    inst_multiple "$@" \
+        || { dfatal "osr-cluster: of $*, which a boot keeps running, something is not installed"; exit 1; }
+    osr_keep services "$@"
+    while read -r _file; do
+        [[ -e $initdir$_file ]] || inst "$_file" || return 1
+    done < "$initdir/etc/osr/services.list"
+    # Of the shutdown, this hook.
+    osr_keep shutdown
+}
+
+# Put a secret file into an image that nobody else can fetch; into another one the boot loader must bring it.
+osr_secret() {
+    if [[ ${osr_secrets-} != yes ]]; then
+        dwarning "osr-cluster: $1 is not in this image, since osr_secrets is not yes: a boot needs it in an archive behind it"
+        return 0
+    fi
+    inst_simple "$1" && chmod 400 "$initdir/$1" && return 0
+    dfatal "osr-cluster: there is no $1, which a boot needs: \`corosync-keygen\` makes it, and all nodes have the same"
+    exit 1
 }
 
 # Name what a boot keeps in memory: of its shutdown or of cluster services, and these programs.

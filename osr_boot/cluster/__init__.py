@@ -1,8 +1,9 @@
 """Cluster stacks: what must run before a root that several nodes mount at once. Each is one file here.
 
-A file has `plan(cluster, cmdline)`, which yields the operations that start it; `peers(cluster, node)`, the addresses of
-the other nodes, for the links that lead there are waited for; `stand_ins()`, files that keep the running system from
-starting it again; and `status(system)`, which yields (word, text) of how it is. `cluster` is the whole one. Pure.
+A file has `plan(cluster, cmdline)`, which yields the operations that start it; `needs(cluster)`, what only some
+clusters need of an image; `peers(cluster, node)`, the addresses of the other nodes, for the links that lead there are
+waited for; `stand_ins()`, files that keep the running system from starting it again; and `status(system)`, which yields
+(word, text) of how it is. `cluster` is the whole one. Pure.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sys
 
 from osr_boot.errors import ConfigError
+from osr_boot.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from osr_boot.model import Node
+
+
+class Needs(Value):
+    """What a cluster's services need of an image, beside what those of all clusters need."""
+
+    services: tuple[str, ...] = ()
+    """programs"""
+    plugins: tuple[str, ...] = ()
+    """libraries that they load by themselves, below the directory of libraries"""
+    secrets: tuple[str, ...] = ()
+    """files"""
 
 
 def find(stack: str) -> ModuleType:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from osr_boot.system import System
 
 CONFIG = "/etc/corosync/corosync.conf"
+KEY = "/etc/corosync/authkey"
+PLUGIN = "kronosnet/crypto_openssl.so"
+"""what knet encrypts with"""
 NOT_QUORATE = 2
 """exit status of corosync-quorumtool -s; source: its manual"""
 _STATUS = ("corosync-quorumtool", "-s", "-p", "-i")
@@ -93,12 +96,19 @@ def configuration(cluster: Cluster, nodes: tuple[tuple[Node, str], ...]) -> str:
     for option in cluster.totem:
         key, _, value = option.partition(" ")
         totem[key] = value
+    if is_secret(cluster):
+        totem["crypto_model"] = "openssl"  # nss wants databases and modules of its own
     parts = [_section("totem", *totem.items())]
     parts += ["nodelist {\n", *(_member(node, address) for node, address in nodes), "}\n"]
     two = (("two_node", "1"), ("wait_for_all", "1")) if cluster.two_node else ()
     parts.append(_section("quorum", ("provider", "corosync_votequorum"), *two))
     parts.append(_section("logging", ("to_stderr", "yes"), ("to_logfile", "no"), ("to_syslog", "yes")))
     return "".join(parts)
+
+
+def is_secret(cluster: Cluster) -> bool:
+    """Say whether the nodes talk with encryption or signatures, which need a key."""
+    return any(option.startswith("crypto_") for option in cluster.totem)
 
 
 def _member(node: Node, address: str) -> str:

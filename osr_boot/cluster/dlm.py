@@ -6,7 +6,7 @@ dlm.conf(5).
 
 from __future__ import annotations
 
-from osr_boot.cluster import corosync
+from osr_boot.cluster import Needs, corosync
 from osr_boot.errors import CommandFailed
 from osr_boot.ops.services import MakeServiceRoot, StartService
 
@@ -43,10 +43,17 @@ def plan(cluster: Cluster, cmdline: Cmdline) -> Iterator[Operation]:
     """Yield what starts the cluster services on a node, and waits for the quorum."""
     members = tuple(corosync.members(cluster))
     texts = ((corosync.CONFIG, corosync.configuration(cluster, members)), (CONFIG, configuration(cluster)))
-    yield MakeServiceRoot(ROOT, _OPTIONS, ("corosync", "dlm_controld"), texts)
+    keys = (corosync.KEY,) if corosync.is_secret(cluster) else ()
+    yield MakeServiceRoot(ROOT, _OPTIONS, ("corosync", "dlm_controld"), texts, keys)
     yield StartService(ROOT, "corosync", (), "/run/corosync.pid", "")
     yield corosync.WaitQuorum(tuple((one.name, one.nodeid) for one, _ in members), cmdline.quorum_timeout)
     yield StartService(ROOT, "dlm_controld", (), "/run/dlm_controld/dlm_controld.pid", "dlm")
+
+
+def needs(cluster: Cluster) -> Needs:
+    """Return what only some clusters need: fence agents, and what corosync encrypts with."""
+    agents = tuple(fence.agent for node in cluster.nodes for fence in node.fences)
+    return Needs(agents, (corosync.PLUGIN,), (corosync.KEY,)) if corosync.is_secret(cluster) else Needs(agents)
 
 
 def peers(cluster: Cluster, node: Node) -> tuple[str, ...]:

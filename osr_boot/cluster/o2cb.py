@@ -5,7 +5,7 @@ Source: o2cb(7), ocfs2.cluster.conf(5) of ocfs2-tools, fs/ocfs2/cluster of the k
 
 from __future__ import annotations
 
-from osr_boot.cluster import static_addresses
+from osr_boot.cluster import Needs, static_addresses
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.handover import hostname_of
 from osr_boot.ops import Operation
@@ -99,6 +99,11 @@ def plan(cluster: Cluster, cmdline: Cmdline) -> Iterator[Operation]:
     }
     settings = tuple((file, value) for file, value in wanted.items() if value)
     yield StartO2cb(cluster.name, nodes, cluster.o2cb.regions, settings)
+
+
+def needs(cluster: Cluster) -> Needs:
+    """Return nothing: what the stack needs is the same for every cluster."""
+    return Needs()
 
 
 def peers(cluster: Cluster, node: Node) -> tuple[str, ...]:

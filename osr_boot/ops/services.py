@@ -39,6 +39,8 @@ class MakeServiceRoot(Operation):
     """names of those programs that must be called with an "@" """
     texts: tuple[tuple[str, str], ...]
     """(file below it, text)"""
+    keys: tuple[str, ...] = ()
+    """secret files of the image that belong there"""
 
     def describe(self) -> str:
         """See Operation."""
@@ -54,6 +56,10 @@ class MakeServiceRoot(Operation):
 
     def execute(self, system: System) -> str:
         """See Operation."""
+        for key in self.keys:
+            if not system.exists(key):
+                hint = 'with osr_secrets="yes" it is put there, else it must be in an archive behind the image'
+                raise OsrError(f"the key {key} is not in this image", hint=f"{hint}: docs/security.md")
         system.mkdir(self.root)
         system.run(self.commands()[0])
         for directory in _DIRECTORIES:
@@ -62,6 +68,8 @@ class MakeServiceRoot(Operation):
         for path in paths:
             directory, _, name = path.rpartition("/")
             system.copy(path, f"{self.root}{directory}/{'@' if name in self.daemons else ''}{name}")
+        for key in self.keys:
+            system.copy(key, f"{self.root}{key}")
         for path, text in self.files():
             system.write(path, text, mode=0o600)
         return f"{len(paths)} files"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, OsrError
 from osr_boot.filesystems.gfs2 import CheckGfs2, superblock
 from osr_boot.model import Cluster, Cmdline, Fence, Nic, Node, Volume
+from osr_boot.ops import to_json
 from osr_boot.ops.services import MakeServiceRoot, StartService
 from osr_boot.value import replace
 from tests.unit.command import GOOD
@@ -169,6 +171,35 @@ def test_the_root_of_the_services() -> None:
     assert system.files["/run/s/usr/sbin/@corosync"] == "c"
     assert system.files["/run/s/usr/bin/dlm_tool"] == "d"
     assert system.files["/run/s/etc/corosync/corosync.conf"] == "text"
+
+
+CRYPTO = ("crypto_cipher aes256", "crypto_hash sha256")
+
+
+def test_encryption_needs_a_key_and_a_library_by_which_nothing_else_of_it_is_needed() -> None:
+    secret = replace(CLUSTER, totem=CRYPTO)
+    text = corosync.configuration(secret, tuple(corosync.members(secret)))
+    assert "    crypto_cipher: aes256\n    crypto_hash: sha256\n    crypto_model: openssl\n" in text
+    needs = requires.of(secret).as_text()
+    assert "plugin kronosnet/crypto_openssl.so\n" in needs
+    assert "secret /etc/corosync/authkey\n" in needs
+    assert "crypto" not in corosync.configuration(CLUSTER, tuple(corosync.members(CLUSTER)))
+    assert "authkey" not in requires.of(CLUSTER).as_text()
+    assert "authkey" not in requires.of(None).as_text()
+
+
+def test_a_key_that_is_not_in_the_image_is_named_before_anything_is_done() -> None:
+    first = next(iter(dlm.plan(replace(CLUSTER, totem=CRYPTO), Cmdline())))
+    assert isinstance(first, MakeServiceRoot)
+    system = Dry({"/etc/osr/services.list": ""})
+    with pytest.raises(OsrError, match="the key /etc/corosync/authkey is not in this image") as caught:
+        first.execute(system)
+    assert "docs/security.md" in caught.value.hint
+    assert system.ran == []
+    system.files[corosync.KEY] = "secret"
+    first.execute(system)
+    assert system.files["/run/osr/services/etc/corosync/authkey"] == "secret"
+    assert "secret" not in json.dumps(to_json(first))
 
 
 def test_a_daemon_leaves_the_unit_that_it_was_started_in() -> None:

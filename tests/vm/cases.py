@@ -135,6 +135,9 @@ CASES = (
     Case("gfs2", "two nodes from one GFS2 disk; corosync and dlm_controld outlive the initrd and leave in order",
          nodes=("node1", "node2"), conf=shareddisks.GFS2, suite=CLUSTERED, disks=shareddisks.gfs2,
          checks=(shareddisks.installed, healthy, shareddisks.gfs2_is_mounted, shared_and_private)),
+    Case("gfs2-crypto", "two GFS2 nodes that talk encrypted, with a key that is in the image by osr_secrets", conf=shareddisks.CRYPTO,
+         nodes=("node1", "node2"), suite=CLUSTERED, disks=shareddisks.crypto, files=shareddisks.SECRET_FILES,
+         checks=(shareddisks.installed, healthy, shareddisks.gfs2_is_mounted, shareddisks.talk_is_encrypted)),
     Case("gfs2-reboot", "one of two GFS2 nodes reboots while the other writes", nodes=("node1", "node2"),
          conf=shareddisks.GFS2, suite=CLUSTERED, disks=shareddisks.gfs2, reboots=True,
          # No clean power-off is asked of this case and the next: a node that has joined again waits in gfs2_gl_hash_clear

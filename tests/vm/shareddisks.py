@@ -214,3 +214,21 @@ def left_in_order(booted: Booted) -> None:
     assert "Members left: 1" in log, log
     assert "Failed to receive the leave message" not in log, log
     assert "fence" not in booted.nodes["node2"].run("dlm_tool ls")
+
+
+KEY = bytes(range(256))
+"""what corosync-keygen would have made"""
+SECRET_FILES = {"etc/corosync/authkey": KEY, "etc/dracut.conf.d/osr.conf": b'osr_secrets="yes"\n'}
+CRYPTO = GFS2.replace("<totem ", '<totem crypto_cipher="aes256" crypto_hash="sha256" ')
+
+
+def crypto(lab: Lab) -> tuple[Disk, ...]:
+    """One GFS2 for nodes that talk encrypted."""
+    return with_project(lab, shared_disk.gfs2(lab.tree), CRYPTO)
+
+
+def talk_is_encrypted(booted: Booted) -> None:
+    """corosync has the key from the image, where nobody but root can read it, and says what it encrypts with."""
+    for node in booted.nodes.values():
+        assert node.run("stat -c %a:%U /run/osr/services/etc/corosync/authkey") == "400:root\n"
+        assert "totem.crypto_cipher (str) = aes256" in node.run("corosync-cmapctl totem.crypto_cipher")
