@@ -117,7 +117,7 @@ def _plan(system: Linux, state: State, report: dict[str, Any]) -> None:
     warnings = (*cmdline.warnings, *found.warnings)
     for warning in warnings:
         system.say(f"warning: {warning}")
-    if not static and plan.stacks_of(found.node, cmdline):
+    if not static and plan.needs_cluster(found.node, cmdline):
         cluster = _compiled_cluster(system, cmdline, None)
     made = plan.make(found.node, cmdline, because=found.because, warnings=warnings, cluster=cluster, static=static)
     report["node"] = {"name": made.node, "id": made.nodeid}

@@ -43,7 +43,7 @@ def make(
     """Return the plan for a node. In a static initrd links and root are dracut's. Raises ConfigError.
 
     With the cluster that the node is from, the boot looks whether the root's cluster.conf is still the same; where
-    a filesystem has a cluster stack (see `stacks_of`), that is the whole cluster.
+    it must know the other nodes (see `needs_cluster`), that is the whole cluster.
     """
     from osr_boot import filesystems, handover
     from osr_boot.cdsl import boot as cdsl
@@ -56,6 +56,8 @@ def make(
         node = replace(node, rootvolume=volume_of(node, cmdline))
     volume = None if static else node.rootvolume
     known = cluster or Cluster()
+    if not static:
+        _refuse_two_owners(node, known)
     if not static:
         from osr_boot import network
 
@@ -124,11 +126,30 @@ def _root(volume: Volume | None, cmdline: Cmdline, root: str, node: Node, cluste
     yield CheckRoot(root, volume.name)
 
 
-def stacks_of(node: Node, cmdline: Cmdline) -> tuple[str, ...]:
-    """Return the cluster stacks of a node's filesystems; if there is one, `make` needs the whole cluster."""
+def needs_cluster(node: Node, cmdline: Cmdline) -> bool:
+    """Say whether `make` needs the whole cluster: for a cluster stack, or for a disk that is to have one owner."""
     from osr_boot.value import replace
 
-    return _stacks(replace(node, rootvolume=volume_of(node, cmdline)))
+    node = replace(node, rootvolume=volume_of(node, cmdline))
+    return bool(_stacks(node)) or any(_is_for_one(volume) for volume in node.volumes)
+
+
+def _is_for_one(volume: Volume) -> bool:
+    """Say whether two nodes that mount a disk of that name destroy it."""
+    from osr_boot import filesystems
+
+    return volume.shared and not filesystems.find(volume.fstype).shared
+
+
+def _refuse_two_owners(node: Node, cluster: Cluster) -> None:
+    """Raise ConfigError if another node has a disk that can have one owner; `osr check` says so before."""
+    mine = {volume.name: volume for volume in node.volumes if _is_for_one(volume)}
+    for other in cluster.nodes if mine else ():
+        for volume in other.volumes if other.nodeid != node.nodeid else ():
+            if volume.shared and volume.name in mine:
+                what = f"{mine[volume.name].fstype} on {volume.name}"
+                text = f'node "{other.name}" has the same {what}, and mounting it on both at once destroys it'
+                raise ConfigError(text, hint='add shared="no" to both in cluster.conf if each has a disk of its own')
 
 
 def _stacks(node: Node) -> tuple[str, ...]:

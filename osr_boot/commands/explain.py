@@ -73,7 +73,7 @@ def _plan(options: argparse.Namespace, path: str, cmdline: Cmdline) -> Plan:
             hint = identity.unknown_machine(here, cluster, bootif=cmdline.bootif)
             raise IdentityError(error.message, hint=hint) from None
     warnings = (*cmdline.warnings, *found.warnings)
-    if plan.stacks_of(found.node, cmdline):
+    if plan.needs_cluster(found.node, cmdline):
         cluster = commands.usable(path)
     return plan.make(found.node, cmdline, because=found.because, warnings=warnings, cluster=cluster)
 

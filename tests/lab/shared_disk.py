@@ -59,6 +59,27 @@ def ocfs2(tree: Tree) -> Path:
     return _made(tree, "ocfs2", OCFS2)
 
 
+XFS_ON_LVM = r"""
+mkdir -p /from /to
+modprobe -a dm-mod xfs
+pvcreate -q /dev/vdc
+vgcreate -q lab /dev/vdc
+lvcreate -q -n root -l 100%FREE lab
+mkfs.xfs -q /dev/lab/root
+mount /dev/vdb /from
+mount /dev/lab/root /to
+cp -ax /from/. /to/
+umount /to
+vgchange -q -an lab
+sync
+"""
+
+
+def xfs_on_lvm(tree: Tree) -> Path:
+    """The raw image of a disk with a volume group and an XFS root on its logical volume; for one node, of course."""
+    return _made(tree, "xfs-on-lvm", XFS_ON_LVM)
+
+
 def copy(base: Path, target: Path) -> Disk:
     """A disk for several machines, which is theirs alone."""
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", "--", str(base), str(target)], check=True)

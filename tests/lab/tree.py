@@ -45,7 +45,7 @@ BOOKWORM = Suite("bookworm", (*PACKAGES, "dnsmasq-base", "isc-dhcp-client", "ipu
 # with the tools of cluster filesystems, for the cases that are about these
 CLUSTERED = Suite("bookworm", (*BOOKWORM.packages, "ocfs2-tools", "gfs2-utils", "corosync", "dlm-controld"))
 # with what leads to a disk that is not in the machine, or not by one way only
-STORAGE = Suite("bookworm", (*BOOKWORM.packages, "open-iscsi", "multipath-tools", "lvm2"))
+STORAGE = Suite("bookworm", (*BOOKWORM.packages, "open-iscsi", "multipath-tools", "lvm2", "xfsprogs"))
 TRIXIE = Suite("trixie")
 # sid moved switch_root into util-linux-extra; a mirror's sid may be a snapshot whose release file has expired
 SID = Suite("sid", (*PACKAGES, "util-linux-extra"), ('Acquire::Check-Valid-Until "false"',))

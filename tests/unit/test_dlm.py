@@ -253,7 +253,7 @@ def test_the_plan_looks_at_the_disk_before_it_joins() -> None:
     kinds = [type(operation).__name__ for operation in made.stages["root"]]
     services = ["MakeServiceRoot", "StartService", "WaitQuorum", "StartService"]
     assert kinds == ["SetHostname", "FindDisk", "CheckGfs2", *services, "MountDevice", "CheckRoot"]
-    assert plan.stacks_of(CLUSTER.nodes[0], Cmdline()) == ("dlm",)
+    assert plan.needs_cluster(CLUSTER.nodes[0], Cmdline())
     written = dict(file for operation in made.stages["handover"] for file in operation.files())
     for unit in ("corosync", "dlm"):
         assert "ExecStart=\nExecStart=/bin/true\n" in written[f"/run/systemd/system/{unit}.service.d/00-osr.conf"]

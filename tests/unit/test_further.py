@@ -70,7 +70,7 @@ def test_a_cluster_stack_is_started_once() -> None:
     root = Volume("LABEL=root", "ocfs2")
     node = Node("node1", 1, (NIC,), root, further=(Volume("LABEL=data", "ocfs2", path="/data"),))
     cluster = Cluster("demo", nodes=(node, replace(node, name="node2", nodeid=2)))
-    assert plan.stacks_of(node, Cmdline()) == ("o2cb",)
+    assert plan.needs_cluster(node, Cmdline())
     made = plan.make(node, Cmdline(), because="", cluster=cluster)
     kinds = [type(operation).__name__ for stage in ("root", "cdsl") for operation in made.stages[stage]]
     assert kinds.count("StartO2cb") == 1

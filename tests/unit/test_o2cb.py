@@ -100,8 +100,8 @@ def test_the_stack_is_in_the_plan_after_the_disk_is_looked_at_and_the_host_name_
     kinds = [type(operation).__name__ for operation in made.stages["root"]]
     assert kinds == ["SetHostname", "FindDisk", "CheckOcfs2", "StartO2cb", "MountDevice", "CheckRoot"]
     assert "WaitCarrier" in [type(operation).__name__ for operation in made.stages["network"]]
-    assert plan.stacks_of(CLUSTER.nodes[0], Cmdline()) == ("o2cb",)
-    assert plan.stacks_of(CLUSTER.nodes[0], Cmdline(root="nfs:10.0.0.9:/r")) == ()
+    assert plan.needs_cluster(CLUSTER.nodes[0], Cmdline())
+    assert not plan.needs_cluster(CLUSTER.nodes[0], Cmdline(root="nfs:10.0.0.9:/r"))
 
 
 def test_the_running_system_does_not_end_whatever_uses_the_root() -> None:

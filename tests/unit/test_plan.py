@@ -10,6 +10,7 @@ from osr_boot import filesystems, plan, requires
 from osr_boot.errors import ConfigError
 from osr_boot.model import Cluster, Cmdline, Nic, Node, Volume
 from osr_boot.ops import Operation, from_json, to_json
+from osr_boot.value import replace
 
 NIC = Nic("eth0", "52:54:00:00:00:01", "10.0.0.11/24", gateway="10.0.0.1", driver="e1000")
 NODE = Node("node1", 1, (NIC,), Volume("10.0.0.1:/srv/root", "nfs"))
@@ -138,3 +139,24 @@ def test_every_program_of_a_plan_is_required() -> None:
     made = plan.make(NODE, Cmdline(), because="")
     ran = {argv[0] for stage in made.stages.values() for operation in stage for argv in operation.commands()}
     assert ran <= set(requires.of(Cluster(nodes=(NODE,))).programs)
+
+
+@pytest.mark.parametrize("further", [False, True])
+def test_a_disk_for_one_node_is_refused_to_two(further: bool) -> None:
+    """osr check has refused such a file; a compiled one that somebody wrote by hand is refused at boot."""
+    disk = Volume("LABEL=root", "ext3", path="/data" if further else "")
+
+    def node(number: int, volume: Volume) -> Node:
+        root = Volume("10.0.0.1:/srv/root", "nfs") if further else volume
+        return Node(f"node{number}", number, (NIC,), root, (volume,) if further else ())
+
+    one, two = node(1, disk), node(2, disk)
+    assert plan.needs_cluster(one, Cmdline())
+    with pytest.raises(ConfigError, match='node "node2" has the same ext3 on LABEL=root, and mounting it on both'):
+        plan.make(one, Cmdline(), because="", cluster=Cluster(nodes=(one, two)))
+    # A root by hand is not cluster.conf's.
+    if not further:
+        plan.make(one, Cmdline(root="nfs:10.0.0.1:/r"), because="", cluster=Cluster(nodes=(one, two)))
+    own = replace(disk, shared=False)
+    assert not plan.needs_cluster(node(1, own), Cmdline())
+    plan.make(node(1, own), Cmdline(), because="", cluster=Cluster(nodes=(node(1, own), node(2, own))))

@@ -128,6 +128,8 @@ CASES = (
     Case("multipath-one-way", "no map of multipath: what was found instead is said", conf=storages.MULTIPATH, suite=STORAGE,
          disks=storages.to_be_mapped, extra=storages.ways(1), append=QUICK,
          refuses=(LAST, r"LABEL=local-root is /dev/sda, and no map of multipath", r"/etc/multipath.conf in the image")),
+    Case("lvm-xfs", "an XFS root of the node's own on a logical volume, which dracut's module lvm activates", conf=storages.LVM,
+         image=("-a", "osr osr-cluster lvm"), suite=STORAGE, disks=storages.volume_group, checks=(storages.is_a_logical_volume,)),
     Case("further", "further filesystems below the root: a disk, NFS, bind, rbind and tmpfs, each with its options",
          conf=storages.FURTHER, disks=scenes.local_disk, checks=(healthy, storages.are_mounted)),
     Case("ocfs2", "two nodes from one OCFS2 disk", nodes=("node1", "node2"), conf=shareddisks.OCFS2, suite=CLUSTERED,

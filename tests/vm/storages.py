@@ -122,3 +122,22 @@ def are_mounted(booted: Booted) -> None:
         source, fstype, options = node.run(f"findmnt -n -o SOURCE,FSTYPE,OPTIONS {path}").split()
         assert [source.replace("[", "").replace("]", ""), fstype] == words[:2], (path, source, fstype)
         assert words[2] in options.split(","), (path, options)
+
+
+# --- LVM
+
+LVM = cluster_conf(fstype="xfs", root="/dev/lab/root").replace('name="/dev/lab', 'shared="no" name="/dev/lab')
+
+
+def volume_group(lab: Lab) -> tuple[Disk, ...]:
+    """A disk of the node's own, with XFS on a logical volume."""
+    path = lab.directory / "lvm.qcow2"
+    return (Disk(disks.throw_away(shared_disk.xfs_on_lvm(lab.tree), path)),)
+
+
+def is_a_logical_volume(booted: Booted) -> None:
+    """The agent mounted what dracut's module activated."""
+    node = booted.node
+    assert node.run("findmnt -n -o SOURCE,FSTYPE /").split() == ["/dev/mapper/lab-root", "xfs"]
+    report = json.loads(node.run("cat /run/osr/report.json"))
+    assert {stage["outcome"] for stage in report["stages"].values()} == {"finished"}
