@@ -115,11 +115,11 @@ def _plan(system: Linux, state: State, report: dict[str, Any]) -> None:
             error.message, hint=identity.unknown_machine(here, everything, bootif=cmdline.bootif)
         ) from None
     warnings = (*cmdline.warnings, *found.warnings)
-    for warning in warnings:
-        system.say(f"warning: {warning}")
     if not static and plan.needs_cluster(found.node, cmdline):
         cluster = _compiled_cluster(system, cmdline, None)
     made = plan.make(found.node, cmdline, because=found.because, warnings=warnings, cluster=cluster, static=static)
+    for warning in made.warnings:
+        system.say(f"warning: {warning}")
     report["node"] = {"name": made.node, "id": made.nodeid}
     report["because"] = made.because
     report["configuration"] = {

@@ -79,6 +79,7 @@ def make(
     for stack in () if static else _stacks(node):
         from osr_boot.cluster import find
 
+        warnings = (*warnings, *find(stack).warnings(known))
         if files := find(stack).stand_ins():
             from osr_boot.ops.files import WriteFiles
 

@@ -1,9 +1,9 @@
 """Cluster stacks: what must run before a root that several nodes mount at once. Each is one file here.
 
 A file has `plan(cluster, cmdline)`, which yields the operations that start it; `needs(cluster)`, what only some
-clusters need of an image; `peers(cluster, node)`, the addresses of the other nodes, for the links that lead there are
-waited for; `stand_ins()`, files that keep the running system from starting it again; and `status(system)`, which yields
-(word, text) of how it is. `cluster` is the whole one. Pure.
+clusters need of an image; `warnings(cluster)`, what every boot says; `peers(cluster, node)`, the addresses of the other
+nodes, for the links that lead there are waited for; `stand_ins()`, files that keep the running system from starting it
+again; and `status(system)`, which yields (word, text) of how it is. `cluster` is the whole one. Pure.
 """
 
 from __future__ import annotations

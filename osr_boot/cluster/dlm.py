@@ -56,6 +56,21 @@ def needs(cluster: Cluster) -> Needs:
     return Needs(agents, (corosync.PLUGIN,), (corosync.KEY,)) if corosync.is_secret(cluster) else Needs(agents)
 
 
+def warnings(cluster: Cluster) -> Iterator[str]:
+    """Yield a line about nodes that nobody can end: when one of them fails, all others wait."""
+    if unfenced := [node.name for node in cluster.nodes if not node.fences]:
+        yield f"no fencing of {_some(unfenced)}: one that fails is waited for until `dlm_tool fence_ack ID`"
+    lacking = [node.name for node in cluster.nodes if any(fence.left_out for fence in node.fences)]
+    if lacking:
+        yield f"this image lacks what ends {_some(lacking)}: fencing fails, unless it is built with osr_secrets"
+
+
+def _some(names: list[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
+
+
 def peers(cluster: Cluster, node: Node) -> tuple[str, ...]:
     """Return the addresses of the other nodes."""
     return tuple(address for one, address in corosync.members(cluster) if one.nodeid != node.nodeid)

@@ -106,6 +106,11 @@ def needs(cluster: Cluster) -> Needs:
     return Needs()
 
 
+def warnings(cluster: Cluster) -> Iterator[str]:
+    """Yield nothing: a node that fails resets itself."""
+    return iter(())
+
+
 def peers(cluster: Cluster, node: Node) -> tuple[str, ...]:
     """Return the addresses of the other nodes."""
     return tuple(address for one, address in members(cluster) if one.nodeid != node.nodeid)

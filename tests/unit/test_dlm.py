@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from osr_boot import clusterconf, compiled, plan, requires
+from osr_boot import clusterconf, compiled, explain, plan, requires
 from osr_boot.cluster import corosync, dlm
 from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, OsrError
@@ -171,6 +171,23 @@ def test_the_root_of_the_services() -> None:
     assert system.files["/run/s/usr/sbin/@corosync"] == "c"
     assert system.files["/run/s/usr/bin/dlm_tool"] == "d"
     assert system.files["/run/s/etc/corosync/corosync.conf"] == "text"
+
+
+def test_every_boot_says_who_cannot_be_fenced() -> None:
+    fenced = Fence("ipmi", "fence_ipmilan", 1, ("ipaddr=10.0.0.5",))
+    one, two = CLUSTER.nodes
+    some = replace(CLUSTER, nodes=(replace(one, fences=(fenced,)), two))
+    made = plan.make(one, Cmdline(), because="", warnings=("x",), cluster=some)
+    assert made.warnings == ("x", "no fencing of node2: one that fails is waited for until `dlm_tool fence_ack ID`")
+    assert "warning: no fencing of node2" in "\n".join(explain.plan_lines(made))
+    lacking = replace(
+        some, nodes=tuple(replace(node, fences=(replace(fenced, left_out=("passwd",)),)) for node in (one, two))
+    )
+    (line,) = dlm.warnings(lacking)
+    assert line.startswith("this image lacks what ends node1, node2: fencing fails")
+    assert list(dlm.warnings(replace(some, nodes=(some.nodes[0],)))) == []
+    many = replace(CLUSTER, nodes=tuple(Node(f"n{number}", number) for number in range(5)))
+    assert next(dlm.warnings(many)).startswith("no fencing of n0, n1, n2 and 2 more: ")
 
 
 CRYPTO = ("crypto_cipher aes256", "crypto_hash sha256")
