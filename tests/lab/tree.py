@@ -44,6 +44,7 @@ class Suite:
 BOOKWORM = Suite("bookworm", (*PACKAGES, "dnsmasq-base", "isc-dhcp-client", "iputils-arping", "netplan.io"))
 # with the tools of cluster filesystems, for the cases that are about these
 CLUSTERED = Suite("bookworm", (*BOOKWORM.packages, "ocfs2-tools", "gfs2-utils", "corosync", "dlm-controld"))
+PACEMAKER = Suite("bookworm", (*CLUSTERED.packages, "pacemaker", "pacemaker-cli-utils"))
 # with what leads to a disk that is not in the machine, or not by one way only
 STORAGE = Suite("bookworm", (*BOOKWORM.packages, "open-iscsi", "multipath-tools", "lvm2", "xfsprogs"))
 TRIXIE = Suite("trixie")

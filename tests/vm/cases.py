@@ -6,7 +6,7 @@ import re
 
 from tests import project
 from tests.lab.lab import MACS, cluster_conf
-from tests.lab.tree import BOOKWORM, CLUSTERED, SID, STORAGE, TRIXIE
+from tests.lab.tree import BOOKWORM, CLUSTERED, PACEMAKER, SID, STORAGE, TRIXIE
 from tests.vm import cdsls, identities, localdisks, networks, scenes, sharedcases, shareddisks, storages
 from tests.vm.case import Case
 from tests.vm.checks import (
@@ -140,6 +140,9 @@ CASES = (
     Case("gfs2-crypto", "two GFS2 nodes that talk encrypted, with a key that is in the image by osr_secrets", conf=shareddisks.CRYPTO,
          nodes=("node1", "node2"), suite=CLUSTERED, disks=shareddisks.crypto, files=shareddisks.SECRET_FILES,
          checks=(shareddisks.installed, healthy, shareddisks.gfs2_is_mounted, shareddisks.talk_is_encrypted)),
+    Case("gfs2-pacemaker", "the running system's pacemaker uses the corosync that the initrd started", nodes=("node1", "node2"),
+         conf=shareddisks.GFS2, suite=PACEMAKER, disks=shareddisks.gfs2, append="systemd.mask=pacemaker.service",
+         checks=(shareddisks.installed, shareddisks.pacemaker_uses_the_services)),
     Case("gfs2-reboot", "one of two GFS2 nodes reboots while the other writes", nodes=("node1", "node2"),
          conf=shareddisks.GFS2, suite=CLUSTERED, disks=shareddisks.gfs2, reboots=True,
          # No clean power-off is asked of this case and the next: a node that has joined again waits in gfs2_gl_hash_clear

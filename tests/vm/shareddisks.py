@@ -232,3 +232,20 @@ def talk_is_encrypted(booted: Booted) -> None:
     for node in booted.nodes.values():
         assert node.run("stat -c %a:%U /run/osr/services/etc/corosync/authkey") == "400:root\n"
         assert "totem.crypto_cipher (str) = aes256" in node.run("corosync-cmapctl totem.crypto_cipher")
+
+
+MASKED = "/run/systemd/generator.early/pacemaker.service"
+"""what `systemd.mask=` makes"""
+
+
+def pacemaker_uses_the_services(booted: Booted) -> None:
+    """The running system's pacemaker finds the corosync of the initrd, and both nodes in it.
+
+    What it keeps below /var/lib is each node's own: here in memory, otherwise a CDSL.
+    """
+    for node in booted.nodes.values():
+        node.run("cp -a /var/lib/pacemaker /run/own && mount --bind /run/own /var/lib/pacemaker")
+        node.run(f"rm {MASKED} && systemctl daemon-reload && systemctl start pacemaker", timeout=180)
+    for node in booted.nodes.values():
+        node.run("until crm_mon -1 | grep -q 'Online: \\[ node1 node2 \\]'; do sleep 0.5; done", timeout=240)
+        assert node.run("pgrep -c -x @corosync").strip() == "1"
