@@ -6,11 +6,12 @@ import os
 import sys
 
 from osr_boot import terminal
-from osr_boot.errors import CommandFailed, ConfigError, OsrError
+from osr_boot.errors import CommandFailed, OsrError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from osr_boot.system import System
 
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     if configuration.get("from") in ("image", "archive"):
         known = (configuration[key] for key in ("config_version", "size", "digest"))
         stale = difference(system, PATH, *known)
-    cluster = _cluster(system, root[1])
+    cluster = tuple(_cluster(system))
     if options.json:
         import json
 
@@ -57,14 +58,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _cluster(system: System, fstype: str) -> tuple[tuple[str, str], ...]:
-    """Return what the cluster stack of the root says, (word, text); nothing where the root has none."""
+def _cluster(system: System) -> Iterator[tuple[str, str]]:
+    """Yield what the cluster stacks of the filesystems say that are mounted: (word, text)."""
     from osr_boot import cluster, filesystems
 
-    try:
-        stack = filesystems.find(fstype).stack
-        return tuple(cluster.find(stack).status(system)) if stack else ()
-    except ConfigError:  # a root that dracut mounts may be of any kind
-        return ()
-    except CommandFailed as error:
-        return (("warning", error.message),)
+    known = filesystems.known()
+    mounted = [line.split(" ")[2] for line in system.read("/proc/self/mounts").splitlines() if line.count(" ") > 2]
+    for stack in dict.fromkeys(known[fstype].stack for fstype in mounted if fstype in known):
+        try:
+            yield from cluster.find(stack).status(system) if stack else ()
+        except CommandFailed as error:
+            yield "warning", error.message

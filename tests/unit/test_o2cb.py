@@ -8,6 +8,7 @@ import pytest
 
 from osr_boot import compiled, plan
 from osr_boot.cluster import find, o2cb
+from osr_boot.commands import status
 from osr_boot.dry import Dry
 from osr_boot.errors import CommandFailed, ConfigError, OsrError
 from osr_boot.filesystems.ocfs2 import CheckOcfs2, superblock
@@ -182,3 +183,16 @@ def test_what_the_running_stack_says() -> None:
     files = {f"{below}/node/node1/num": "1", f"{below}/node/node2/num": "2", f"{below}/heartbeat/{REGION}/dev": "vda"}
     system = Dry({**files, f"{below}/heartbeat/dead_threshold": "31"})
     assert list(o2cb.status(system)) == [("o2cb", "cluster demo: nodes node1, node2; heartbeat on 1 disks")]
+
+
+@pytest.mark.parametrize(
+    ("mounts", "words"),
+    [
+        ("/dev/sda / ocfs2 rw 0 0\n/dev/sdb /data ocfs2 rw 0 0\n", ["o2cb"]),
+        ("10.0.0.1:/r / nfs4 rw 0 0\n/dev/sdb /data ocfs2 rw 0 0\n", ["o2cb"]),
+        ("10.0.0.1:/r / nfs4 rw 0 0\ntmpfs /run tmpfs rw 0 0\nsystemd-1 /x autofs rw 0 0\n", []),
+    ],
+)
+def test_status_knows_the_stack_of_whatever_is_mounted(mounts: str, words: list[str]) -> None:
+    system = Dry({"/proc/self/mounts": mounts, "/sys/kernel/config/cluster/lab/node/node1/": ""})
+    assert [word for word, _ in status._cluster(system)] == words
