@@ -43,7 +43,7 @@ def main(words: list[str], *, debug: bool = False) -> int:
         if stage == "plan":
             _plan(system, state, report)
         else:
-            _perform(stage, system, state, outcome["ops"])
+            _perform(stage, system, state, report)
         outcome["outcome"] = "finished"
         state.done(stage)
         return 0
@@ -76,7 +76,7 @@ def _unforeseen(defect: Exception) -> OsrError:
     return OsrError(text, hint="boot again with rd.osr.debug and report what it prints")
 
 
-def _perform(stage: str, system: Linux, state: State, done: list[dict[str, Any]]) -> None:
+def _perform(stage: str, system: Linux, state: State, report: dict[str, Any]) -> None:
     """Perform a stage of the written plan."""
     from osr_boot import plan
     from osr_boot.execute import execute
@@ -87,8 +87,13 @@ def _perform(stage: str, system: Linux, state: State, done: list[dict[str, Any]]
         raise NotYet("there is no plan yet") from None
     operations = plan.loads(text, stages=(stage,)).stages[stage]
     # The timeout is not part of the plan: a plan knows no clock.
-    system.deadline = state.began() + int(state.report().get("timeout", 150))
-    execute(operations, system, done, lambda line: system.say(f"{stage} {line}"))
+    timeout = int(report.get("timeout", 150))
+    system.deadline = limit = state.began() + timeout
+    try:
+        execute(operations, system, report["stages"][stage]["ops"], lambda line: system.say(f"{stage} {line}"))
+    finally:
+        # How long a quorum was waited for does not count, in this stage and in those that follow.
+        report["timeout"] = timeout + round(system.deadline - limit)
 
 
 def _plan(system: Linux, state: State, report: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from osr_boot import boot, compiled, facts
+from osr_boot.dry import Dry
 from osr_boot.errors import ConfigError
 from osr_boot.model import Cluster, Fence, Volume
 from osr_boot.value import replace
@@ -178,3 +179,20 @@ def test_a_plan_in_which_secrets_may_be_is_nobody_elses_to_read(full: Boot) -> N
     assert full.machine.modes["/run/osr/plan.json"] == 0o600
     assert not [line for line in full.machine.said if "s3cret" in line]
     assert "s3cret" not in full.machine.files["/run/osr/report.json"]
+
+
+def test_how_long_the_quorum_was_waited_for_does_not_count_in_the_stages_that_follow(
+    full: Boot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WaitQuorum puts off the deadline by as much as it has waited."""
+    full.stage("plan")
+    deadlines = []
+
+    def wait(operations: object, system: Dry, done: object, log: object) -> None:
+        deadlines.append(system.deadline)
+        system.deadline += 600
+
+    monkeypatch.setattr("osr_boot.execute.execute", wait)
+    assert [full.stage("root"), full.stage("cdsl")] == [0, 0]
+    assert deadlines[1] - deadlines[0] == 600
+    assert full.report["timeout"] == 150 + 2 * 600
