@@ -61,7 +61,7 @@ class CheckOcfs2(Operation):
             raise OsrError(text, hint=f"correct <o2cb regions=...> in cluster.conf, or {mend}")
         if slots < self.nodes:
             text = f"{self.device} has {slots} slots, and the cluster {self.nodes} nodes: not all can have it at once"
-            system.say(f"warning: {text}; tunefs.ocfs2 -N {self.nodes} {device}")
+            system.say(f"warning: {text}; with it mounted nowhere: tunefs.ocfs2 -N {self.nodes} {device}")
         return f"{slots} slots"
 
 

@@ -20,6 +20,8 @@ _REMEDIES = {
     "Transport endpoint is not connected": "a node that has the disk mounted is not reached: does a firewall drop the "
     "port of o2cb (TCP 7777) or dlm (TCP 21064)?",
     "No space left on device": "more nodes than the filesystem has slots or journals: add some",
+    "Internal logic failure": "`dmesg` has the reason; `no free slots available`: one of the nodes that have it must "
+    "leave, or add slots by tunefs.ocfs2 -N while it is mounted nowhere",
     "write-protected": 'the disk can only be read: give it mountopts="ro", or take its write protection away',
 }
 

@@ -153,7 +153,8 @@ def test_a_disk_of_this_cluster() -> None:
 
 def test_too_few_slots_are_a_warning() -> None:
     said = "LABEL=root has 1 slots, and the cluster 2 nodes: not all can have it at once"
-    assert check(disk(slots=1)) == ("1 slots", [f"warning: {said}; tunefs.ocfs2 -N 2 /dev/disk/by-label/root"])
+    mend = "with it mounted nowhere: tunefs.ocfs2 -N 2 /dev/disk/by-label/root"
+    assert check(disk(slots=1)) == ("1 slots", [f"warning: {said}; {mend}"])
 
 
 @pytest.mark.parametrize(

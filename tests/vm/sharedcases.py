@@ -24,7 +24,7 @@ CASES = (
     Case("ocfs2-few-slots", "an OCFS2 with room for one of two nodes: a warning, the second says why it waits, and gets the first's place",
          conf=shareddisks.OCFS2, suite=CLUSTERED, disks=sharedfaults.ocfs2_with((sharedfaults.SLOTS, b"\1\0")),
          checks=(shareddisks.installed, healthy,
-                 console(r"warning: LABEL=shared-root has 1 slots, and the cluster 2 nodes: .*; tunefs\.ocfs2 -N 2 /dev/"),
+                 console(r"warning: LABEL=shared-root has 1 slots, and the cluster 2 nodes: .*: tunefs\.ocfs2 -N 2 /dev/"),
                  sharedfaults.second_has_no_slot, healthy)),
     Case("ocfs2-global", "two nodes from one OCFS2 disk with the global heartbeat", nodes=BOTH, conf=sharedfaults.GLOBAL,
          suite=CLUSTERED, disks=sharedfaults.ocfs2_with(*sharedfaults.GLOBAL_DISK, conf=sharedfaults.GLOBAL),

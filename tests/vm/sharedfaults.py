@@ -142,8 +142,8 @@ def second_has_no_slot(booted: Booted) -> None:
     """The second node says that there is no room; the first is not disturbed, and leaves its room to it."""
     case, one = booted.case, booted.node
     two = switch_on(booted.lab, case, "node2", image_of(case), one.spec.disks)
-    two.console.wait_for(r"mount LABEL=shared-root: attempt 1: .*No space left on device", UP)
-    two.console.wait_for(r"hint: more nodes than the filesystem has slots or journals", 10)
+    two.console.wait_for(r"mount LABEL=shared-root: attempt 1: .*error 22", UP)
+    two.console.wait_for(r"hint: `dmesg` has the reason; `no free slots available`", 10)
     one.run("echo goes on > /root/osr-test && sync", timeout=60)
     must_power_off(booted, "node1")
     two.wait_up(UP)
