@@ -147,4 +147,5 @@ def second_has_no_slot(booted: Booted) -> None:
     one.run("echo goes on > /root/osr-test && sync", timeout=60)
     must_power_off(booted, "node1")
     two.wait_up(UP)
-    booted.nodes = {"node2": two}
+    del booted.nodes["node1"]
+    booted.nodes["node2"] = two
