@@ -31,6 +31,17 @@ def who_has(address: str, mac: str) -> bytes:
     return b"\x33\x33" + group[-4:] + own + _IPV6 + packet
 
 
+def who_has_aloud(address: str, mac: str) -> tuple[bytes, ...]:
+    """Return a question that everybody hears the answer to, where that of `who_has` is answered to its asker alone.
+
+    A copy of this machine answers to the MAC address that both have, and a switch does not send that back to the port
+    from which it comes: the answer would never arrive. Linux answers whoever the frame names as its sender; the
+    Ethernet header is ours. Answers of IPv6 go to all anyway.
+    """
+    question = who_has(address, mac)
+    return (question[:22] + _BROADCAST + question[28:],) if question[12:14] == _ARP else ()
+
+
 def groups(question: bytes) -> tuple[bytes, ...]:
     """Return the groups that answers to a question of `who_has` go to, and the same question of a rival, as MACs."""
     return (question[:6], _ALL_NODES) if question[12:14] == _IPV6 else ()
@@ -46,7 +57,7 @@ def parse(frame: bytes) -> tuple[bytes, str, str]:
         if kind in (_REQUEST, _REPLY) and sender != bytes(4):
             return sender, mac, ANSWERS if kind == _REPLY else USES
         if kind == _REQUEST:
-            return target, mac, ASKS
+            return target, frame[6:12].hex(":") if frame[22:28] == _BROADCAST else mac, ASKS
     elif frame[12:14] == _IPV6 and frame[20:22] == b"\x3a\xff" and len(frame) >= 78:
         kind, mac, target = frame[54], frame[6:12].hex(":"), frame[62:78]
         if kind == _ADVERTISEMENT:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from osr_boot.errors import CommandFailed
 from osr_boot.ops.cards import NET, read
-from osr_boot.packets import holder, rival, who_has
+from osr_boot.packets import holder, rival, who_has, who_has_aloud
 from osr_boot.value import Value
 
 TYPE_CHECKING = False
@@ -65,6 +65,7 @@ def survey(system: System, asked: Iterable[tuple[str, str]], gateways: Iterable[
         elif system.exists(f"{NET}/{link}"):
             faults[link] = "not Ethernet"
     questions = [(link, who_has(one, macs[link])) for link, one in dict.fromkeys((*wanted, *routers)) if link in macs]
+    questions += [(link, one) for link, address in wanted if link in macs for one in who_has_aloud(address, macs[link])]
     heard, mute = system.exchange(questions, SECONDS) if questions else ([], [])
     faults.update(mute)
     taken, there = {}, set()

@@ -17,7 +17,7 @@ from osr_boot.ops.cards import MISSING, absent, link_name
 from osr_boot.ops.dhcp import AskAddress
 from osr_boot.ops.files import LeaveAlone
 from osr_boot.ops.links import BringUp, LoadDriver, SetAddresses, WaitCarrier
-from osr_boot.packets import who_has
+from osr_boot.packets import who_has, who_has_aloud
 
 MAC, MAC2, OTHER = (f"52:54:00:00:00:{last}" for last in ("01", "02", "99"))
 SERVER = "10.0.0.1"
@@ -372,7 +372,7 @@ def test_a_stranger_with_the_name_of_a_link_that_is_not_here_is_left_alone() -> 
     asked = ["address replace 10.0.0.11/24 dev eth0", "route replace default via 10.0.0.1 dev eth0"]
     assert [line for text in system.inputs for line in text.splitlines()] == [
         "link del dev bond0.5", "link set dev eth0 up", *asked]  # fmt: skip
-    assert [link for link, _ in system.sent] == ["eth0", "eth0"]
+    assert [link for link, _ in system.sent] == ["eth0"] * 3
     assert {path: text for path, text in system.files.items() if "eth1" in path} == before
     assert system.files["/proc/sys/net/ipv6/conf/bond0.5/accept_ra"] == "7\n"
 
@@ -521,7 +521,9 @@ def test_addresses_are_asked_about_and_set_in_one_batch() -> None:
     system = machine("eth0")
     system.heard = [answer("10.0.0.1")]
     assert SET.execute(system) == "asked for 0.5 s"
-    assert system.sent == [("eth0", who_has("10.0.0.11", MAC)), ("eth0", who_has("10.0.0.1", MAC))]
+    (aloud,) = who_has_aloud("10.0.0.11", MAC)
+    questions = (who_has("10.0.0.11", MAC), who_has("10.0.0.1", MAC), aloud)
+    assert system.sent == [("eth0", question) for question in questions]
     assert system.inputs == ["".join(f"{line}\n" for line in ADDRESSES)]
 
 
@@ -610,7 +612,7 @@ def test_a_carrier_that_comes_a_moment_later_is_waited_for_before_anybody_is_ask
 
     system.on_pause = plugged
     assert LATE.execute(system) == "asked for 0.5 s"
-    assert [link for link, _ in system.sent] == ["eth1", "eth1"]
+    assert [link for link, _ in system.sent] == ["eth1"] * 3
     assert 1.5 <= system.clock < 1.7
     assert system.inputs[0].endswith(" nodad\n")
     down = machine("eth1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from osr_boot.packets import groups, holder, parse, rival, who_has
+from osr_boot.packets import groups, holder, parse, rival, who_has, who_has_aloud
 
 OURS, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:99"
 
@@ -17,6 +17,17 @@ def test_an_arp_probe_tells_nobody_our_address() -> None:
         "525400000001" "00000000" "000000000000" "0a00000b"
     )  # fmt: skip
     assert groups(who_has("10.0.0.11", OURS)) == ()
+
+
+def test_a_question_aloud_is_ours_and_answered_to_everybody() -> None:
+    (frame,) = who_has_aloud("10.0.0.11", OURS)
+    plain = who_has("10.0.0.11", OURS)
+    assert frame[:22] + frame[28:] == plain[:22] + plain[28:]  # the Ethernet header is the same
+    assert frame[22:28] == b"\xff" * 6
+    # Sent back by a switch it is an echo; from another machine it is a rival by its Ethernet source.
+    assert rival(frame, "10.0.0.11", OURS) == ""
+    assert rival(who_has_aloud("10.0.0.11", OTHER)[0], "10.0.0.11", OURS) == OTHER
+    assert who_has_aloud("fd00::1", OURS) == ()
 
 
 def test_a_neighbour_solicitation_goes_to_the_group_of_the_address() -> None:

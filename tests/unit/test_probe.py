@@ -16,7 +16,7 @@ def test_one_exchange_for_all() -> None:
     system = Dry({**link("eth0"), **link("eth1")})
     system.heard = [reply("eth0"), reply("eth1", "10.1.0.11"), reply("eth1", "10.0.0.11")]
     assert survey(system, ASKED, GATEWAYS) == Survey((("eth1", "10.1.0.11", THEIRS),), (("eth1", "10.1.0.1"),), ())
-    assert [name for name, _ in system.sent] == ["eth0", "eth1", "eth0", "eth1"]
+    assert [name for name, _ in system.sent] == ["eth0", "eth1", "eth0", "eth1", "eth0", "eth1"]
     assert system.clock == 0.5
     assert duplicates(system, ASKED) == (("eth1", "10.1.0.11", THEIRS),)
     assert not is_own(system, "eth1", THEIRS)

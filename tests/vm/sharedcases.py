@@ -40,7 +40,6 @@ CASES = (
          checks=(shareddisks.installed, healthy,
                  console(r"warning: LABEL=lab:shared-root has 2 journals, and the cluster 3 nodes: .*; gfs2_jadd -j 1 /"),
                  sharedfaults.third_has_no_journal, healthy)),
-    # Fails: a switch that has learned the MAC address at the copy's port does not bring it the answer to its question.
     Case("gfs2-same-nodeid", "a copy of a running GFS2 node, with its hardware address, is refused before it joins", nodes=BOTH,
          conf=shareddisks.GFS2, suite=CLUSTERED, disks=shareddisks.gfs2,
          checks=(shareddisks.installed, sharedfaults.copy_is_refused, healthy, shareddisks.gfs2_is_mounted)),

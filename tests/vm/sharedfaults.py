@@ -117,8 +117,8 @@ def third_has_no_journal(booted: Booted) -> None:
 def copy_is_refused(booted: Booted) -> None:
     """A machine with node 1's hardware address comes while node 1 runs: it says so, and touches nothing."""
     copy = _third(booted, "copy", MACS["node1"])
-    copy.console.wait_for(r"this boot cannot go on", UP)
-    copy.console.wait_for(r"10\.77\.0\.11, .*a copy of this machine", 10)
+    copy.console.wait_for(r"10\.77\.0\.11, .*a copy of this machine", UP)
+    copy.console.wait_for(r"this boot cannot go on", 10)
     assert "start corosync" not in copy.console.text, "it went on to the cluster"
     copy.kill()
 
