@@ -145,10 +145,7 @@ CASES = (
          checks=(shareddisks.installed, shareddisks.pacemaker_uses_the_services)),
     Case("gfs2-reboot", "one of two GFS2 nodes reboots while the other writes", nodes=("node1", "node2"),
          conf=shareddisks.GFS2, suite=CLUSTERED, disks=shareddisks.gfs2, reboots=True,
-         # No clean power-off is asked of this case and the next: a node that has joined again waits in gfs2_gl_hash_clear
-         # until dracut gives it up (seen with Linux 6.1.192).
-         checks=(shareddisks.installed, shareddisks.one_reboots_while_the_other_writes, healthy, shareddisks.left_in_order),
-         osr=False),
+         checks=(shareddisks.installed, shareddisks.one_reboots_while_the_other_writes, healthy, shareddisks.left_in_order)),
     Case("gfs2-killed", "power loss of one GFS2 node: it is fenced, its journal recovered, nothing lost, and it joins again",
          nodes=("node1", "node2"), conf=shareddisks.FENCED, suite=CLUSTERED, disks=shareddisks.fenced, files=shareddisks.FENCES,
          extra=shareddisks.power, checks=(shareddisks.installed, shareddisks.one_is_killed_while_both_write, healthy),

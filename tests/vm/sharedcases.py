@@ -47,7 +47,7 @@ CASES = (
          conf=sharedfaults.REFUSED_TOKEN, suite=CLUSTERED, disks=shareddisks.gfs2,
          refuses=(LAST, r"corosync does not start: parse error in config: The token timeout parameter \(20 ms\) may not",
                   r"correct <totem> in cluster\.conf")),
-    # A node that has joined again is asked for no clean power-off, see gfs2-reboot.
+    # These have not been asked for a clean power-off of a node that has joined again.
     Case("gfs2-corosync-killed", "corosync of one GFS2 node is killed: the other fences it and goes on, and it joins again",
          nodes=BOTH, conf=shareddisks.FENCED, suite=CLUSTERED, disks=shareddisks.fenced, files=shareddisks.FENCES,
          extra=shareddisks.power, reboots=True, osr=False,

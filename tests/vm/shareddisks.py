@@ -18,7 +18,13 @@ OCFS2 = cluster_conf(fstype="ocfs2", root=ROOT)
 GFS2_ROOT = f"LABEL={shared_disk.CLUSTER}:{shared_disk.LABEL}"
 # An emulated machine beside others may be silent for longer than corosync's own 3 s.
 QUORUM = '  <cman two_node="1" expected_votes="1"/>\n  <totem token="30000"/>\n'
-GFS2 = cluster_conf(fstype="gfs2", root=GFS2_ROOT).replace("  <clusternodes>", f"{QUORUM}  <clusternodes>")
+# Debian empties /tmp at every boot. What of it another node has open then keeps the booting one from unmounting later.
+_TMP = '<filesystem source="tmpfs" dest="/tmp" fstype="tmpfs" mountopts="mode=1777,nosuid,nodev"/>'
+GFS2 = (
+    cluster_conf(fstype="gfs2", root=GFS2_ROOT)
+    .replace("  <clusternodes>", f"{QUORUM}  <clusternodes>")
+    .replace("      </com_info>", f"        <filesystems>{_TMP}</filesystems>\n      </com_info>")
+)
 # A fence agent as fence agents are: words on standard input. What it has in its hand is the other machine's monitor.
 AGENT = b"""#!/bin/sh
 delay=0
