@@ -24,8 +24,25 @@ SHUTDOWN_LIST = "/etc/osr/shutdown.list"
 SHUTDOWN_ROOT = "/run/initramfs"
 
 
-def plan(hostname: str, nics: tuple[Nic, ...], cdsllink: str, root: str) -> Iterator[Operation]:
-    """Yield the operations of the hand-over, for a node that configured `nics` itself."""
+# A booting system empties /tmp, and takes from it what services of other boots had there: on a shared root they run.
+# These files stand in for the system's own of the same names; source: tmpfiles.d(5), systemd's and Debian's files.
+_TMPFILES = (
+    ("tmp.conf", "d /tmp 1777 root root -\nd /var/tmp 1777 root root -\n"),
+    ("x11.conf", "".join(f"d /tmp/.{name}-unix 1777 root root -\n" for name in ("X11", "ICE", "XIM", "font"))),
+    (
+        "systemd-tmp.conf",
+        "".join(f"x {path}/systemd-private-*\nX {path}/systemd-private-*/tmp\n" for path in ("/tmp", "/var/tmp")),
+    ),
+)
+
+
+def plan(
+    hostname: str, nics: tuple[Nic, ...], cdsllink: str, root: str, *, shared_tmp: bool = False
+) -> Iterator[Operation]:
+    """Yield the operations of the hand-over, for a node that configured `nics` itself.
+
+    `shared_tmp`: other nodes use the same /tmp.
+    """
     kept = (cdsllink, "/etc/hostname", "/etc/resolv.conf")
     yield WriteFiles(f"keep {cdsllink} mounted until the root goes", tuple(mount_unit(path) for path in kept))
     mine = tuple(nic for nic in nics if nic.onboot)
@@ -39,6 +56,9 @@ def plan(hostname: str, nics: tuple[Nic, ...], cdsllink: str, root: str) -> Iter
     if hostname:
         yield WriteFiles(f'leave the host name "{hostname}" for the system', ((HOSTNAME_FILE, f"{hostname}\n"),))
         yield BindOver(root, HOSTNAME_FILE, "/etc/hostname")
+    if shared_tmp:
+        files = tuple((f"/run/tmpfiles.d/{name}", text) for name, text in _TMPFILES)
+        yield WriteFiles("keep the system from emptying a /tmp that other nodes use", files)
     if any(nic.dns or "dhcp" in nic.addresses or "dhcp6" in nic.addresses for nic in mine):
         yield BindOver(root, RESOLV_FILE, "/etc/resolv.conf")
 

@@ -75,7 +75,9 @@ def make(
         # What the root has brought, such as a cluster stack, is there.
         some += [step for step in steps if step not in (*stages["root"], *before, *after)]
     stages["cdsl"] = (*before, *cdsl.plan(node.nodeid, node.name, cmdline, root), *after)
-    stages["handover"] = tuple(handover.plan(hostname, () if static else node.nics, cmdline.cdsllink, root))
+    nics = () if static else node.nics
+    shared_tmp = _is_shared(volume, cmdline) and not any(one.path == "/tmp" for one in node.further)
+    stages["handover"] = tuple(handover.plan(hostname, nics, cmdline.cdsllink, root, shared_tmp=shared_tmp))
     for stack in () if static else _stacks(node):
         from osr_boot.cluster import find
 
@@ -88,6 +90,19 @@ def make(
     if volume or filesystems.from_root(cmdline.root)[0]:  # the way to a disk of its own is known to dracut's image
         stages["shutdown"] = tuple(handover.plan_shutdown())
     return Plan(node.name, node.nodeid, because, warnings, stages)
+
+
+def _is_shared(volume: Volume | None, cmdline: Cmdline) -> bool:
+    """Say whether other nodes have the same root; of one that dracut mounts, as `root=` says what it is."""
+    from osr_boot import filesystems
+
+    if volume:
+        return volume.shared and filesystems.find(volume.fstype).shared
+    kind = cmdline.rootfstype or filesystems.from_root(cmdline.root)[0]
+    try:
+        return bool(kind) and filesystems.find(kind).shared
+    except ConfigError:
+        return False
 
 
 def _holds(path: str, *trees: str) -> bool:

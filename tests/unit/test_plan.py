@@ -28,7 +28,7 @@ def test_full_featured() -> None:
         "network": ["LoadDriver", "BringUp", "WaitCarrier", "SetAddresses"],
         "root": ["SetHostname", "MountNfs", "CheckRoot"],
         "cdsl": ["Bind", "BindPaths"],
-        "handover": ["WriteFiles", "LeaveAlone", "WriteFiles", "BindOver"],
+        "handover": ["WriteFiles", "LeaveAlone", "WriteFiles", "BindOver", "WriteFiles"],
         "shutdown": ["KeepShutdown"],
     }
 
@@ -160,3 +160,33 @@ def test_a_disk_for_one_node_is_refused_to_two(further: bool) -> None:
     own = replace(disk, shared=False)
     assert not plan.needs_cluster(node(1, own), Cmdline())
     plan.make(node(1, own), Cmdline(), because="", cluster=Cluster(nodes=(node(1, own), node(2, own))))
+
+
+TMP = Volume("tmpfs", "tmpfs", path="/tmp")
+LOCAL = Volume("LABEL=root", "ext4")
+
+
+@pytest.mark.parametrize(
+    ("node", "words", "spared"),
+    [
+        (NODE, Cmdline(), True),
+        (replace(NODE, further=(TMP,)), Cmdline(), False),
+        (replace(NODE, rootvolume=LOCAL), Cmdline(), False),
+        (replace(NODE, rootvolume=replace(NODE.rootvolume or LOCAL, shared=False)), Cmdline(), False),
+        (NODE, Cmdline(root="LABEL=root"), False),
+        (NODE, Cmdline(root="LABEL=root", rootfstype="btrfs"), False),
+        (NODE, Cmdline(root="LABEL=root", rootfstype="ocfs2"), True),
+    ],
+)
+def test_a_tmp_that_other_nodes_use_is_not_emptied(node: Node, words: Cmdline, spared: bool) -> None:
+    made = plan.make(node, words, because="")
+    files = dict(file for operation in made.stages["handover"] for file in operation.files())
+    assert ("/run/tmpfiles.d/tmp.conf" in files) == spared
+    # Nothing that the system's own files of these names remove is removed.
+    for name in ("tmp", "x11", "systemd-tmp") if spared else ():
+        assert not [line for line in files[f"/run/tmpfiles.d/{name}.conf"].splitlines() if line[0] in "DRr"]
+
+
+def test_a_static_initrd_spares_it_too() -> None:
+    made = plan.make(NODE, Cmdline(root="nfs:10.0.0.1:/srv/root"), because="", static=True)
+    assert "/run/tmpfiles.d/tmp.conf" in plan.dumps(made)

@@ -19,6 +19,7 @@ from tests.vm.checks import (
     no_parameters,
     note,
     shared_and_private,
+    tmp_is_spared,
     two_identities,
     version,
 )
@@ -43,7 +44,8 @@ CASES = (
     # --- boots
     Case("two-nodes", "two nodes from one image and one NFSv4 root, no kernel argument of ours or dracut's", core=True,
          nodes=("node1", "node2"),
-         checks=(healthy, every_stage, no_parameters, version("4.2"), by("MAC {mac}"), shared_and_private, address_stays)),
+         checks=(healthy, every_stage, no_parameters, version("4.2"), by("MAC {mac}"), shared_and_private, tmp_is_spared,
+                 address_stays)),
     Case("no-systemd", "full-featured without systemd in the initrd", core=True,
          image=(*project.FULL, *project.NO_SYSTEMD), checks=(healthy, every_stage, no_parameters)),
     Case("static", "static initrd, HowTo example A with nfs4:, identity by MAC from the root's cluster.conf", core=True,

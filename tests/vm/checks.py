@@ -54,6 +54,14 @@ def shared_and_private(booted: Booted) -> None:
     assert one.run("cat /var/osr-test") == "private\n"
 
 
+def tmp_is_spared(booted: Booted) -> None:
+    """What a booting system removes from a /tmp of its own stays where the other node uses it."""
+    one, two = booted.nodes["node1"], booted.nodes["node2"]
+    one.run("touch /tmp/osr-test; mkdir -p /tmp/.X11-unix/osr-test /tmp/systemd-private-osr-test/tmp")
+    two.run("systemd-tmpfiles --boot --remove --create --exclude-prefix=/dev", timeout=120)
+    one.run("ls -d /tmp/osr-test /tmp/.X11-unix/osr-test /tmp/systemd-private-osr-test/tmp")
+
+
 def two_identities(booted: Booted) -> None:
     """The server knows the nodes under two names, and goes on knowing them while both write for two lease times."""
     before = client_ids(booted)
